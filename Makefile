@@ -1,0 +1,42 @@
+# Two commands do everything: `make demo` tracks a real video, `make test` checks the project.
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(if $(shell command -v $(p)),$(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test test-all dev lint clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/biohuman demo
+
+test: $(VENV)/.test lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.test lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+# Everything that installs without a GPU (onnxruntime-gpu would overwrite onnxruntime).
+dev: $(VENV)/.dev
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable ".[labels,train,dev]"
+	touch $@ $(VENV)/.runtime
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable ".[labels,train,body,dev]"
+	touch $@ $(VENV)/.runtime $(VENV)/.test
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Networks: data, teacher, causal student, losses, evaluation, ONNX export."""
