@@ -27,7 +27,7 @@ class Muscle:
 @cache
 def muscle_table() -> tuple[Muscle, ...]:
     """All muscles, by index."""
-    text = (files(__package__) / "muscles.csv").read_text()
+    text = (files("realtime.body") / "muscles.csv").read_text()
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return tuple(
         Muscle(index=int(r["index"]), name=r["name"], region=r["region"], side=r["side"], group=r["group"]) for r in rows

@@ -30,7 +30,7 @@ REST_STATURE_M = 1.70
 @cache
 def rest_offsets_m() -> np.ndarray:
     """Bone vectors parent -> joint in the rest pose (24, 3), metres, for a stature of `REST_STATURE_M`; row 0 is zero."""
-    text = (files(__package__) / "rest_skeleton.csv").read_text()
+    text = (files("realtime.body") / "rest_skeleton.csv").read_text()
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     offsets_m = np.array([[float(row["x_m"]), float(row["y_m"]), float(row["z_m"])] for row in rows])
     offsets_m.flags.writeable = False
