@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from realtime.body.errors import ModelError, ShapeError, UnknownName
 from realtime.body.student_io import INPUTS, OUTPUTS
 from realtime.engines import open_engine
+from realtime.engines.onnx_cpu import OnnxCpuEngine
 
 from . import tiny_model
 
@@ -43,7 +44,7 @@ def test_the_ring_holds_the_last_frames_and_no_older_ones(tiny):
 
 
 def test_slots_age_by_the_time_between_frames(tiny):
-    engine = open_engine(tiny)
+    engine = OnnxCpuEngine(tiny)
     for dt_s in (0.0, 0.5, 0.25):
         engine.step(inputs_with(0.1, dt_s))
     ages = np.sort(engine._age_s[0])[:3]
@@ -98,7 +99,7 @@ def test_no_built_in_model_is_said_in_one_line(monkeypatch, tmp_path):
     import realtime.engines.open as module
 
     monkeypatch.setattr(module, "DEFAULT_MODEL", tmp_path / "student.onnx")
-    with pytest.raises(ModelError, match="no trained model.*--model"):
+    with pytest.raises(ModelError, match=r"no trained model.*--model"):
         open_engine()
 
 
