@@ -1,0 +1,197 @@
+"""Writes Parquet datasets: whole shards or none, kept after a kill, columns exactly as `realtime.body.dataset` says.
+
+A shard carries the index rows of its clips or takes and the fingerprint of the settings in its own metadata, so an
+interrupted folder explains itself: what is complete is kept, `dataset.json` and the index table come last.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realtime.body.dataset import (
+    JSON_NAME,
+    LABEL_CLIPS,
+    LABEL_FRAMES,
+    LABEL_SCHEMA,
+    PAIR_FRAMES,
+    PAIR_SCHEMA,
+    PAIR_TAKES,
+    SHARD_GLOB,
+    Column,
+)
+from realtime.body.errors import BioHumanError, OutputError, ShapeError
+
+SHARD_ROWS = 4096
+_INDEX_KEY, _FINGERPRINT_KEY = b"biohuman.index", b"biohuman.fingerprint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """One kind of dataset: its schema's name, the index table and the columns of both tables."""
+
+    schema: str
+    key: str  # column that names an item in both tables
+    index_name: str
+    index: dict[str, Column]
+    frames: dict[str, Column]
+
+
+LABELS = Layout(schema=LABEL_SCHEMA, key="clip", index_name="clips.parquet", index=LABEL_CLIPS, frames=LABEL_FRAMES)
+PAIRS = Layout(schema=PAIR_SCHEMA, key="take", index_name="takes.parquet", index=PAIR_TAKES, frames=PAIR_FRAMES)
+
+
+def fingerprint(settings: dict) -> str:
+    """SHA-256 of settings: two runs with the same one may fill the same folder."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def arrow_table(columns: dict[str, Column], rows: dict[str, np.ndarray], count: int):
+    """A pyarrow table of exactly `columns`; arrays (count, *shape) become fixed-size lists in C order.
+
+    Raises:
+        ShapeError: a column is missing, unknown or of another shape.
+    """
+    pa = _pyarrow()
+    if rows.keys() != columns.keys():
+        raise ShapeError(f"columns differ from the schema: {', '.join(sorted(rows.keys() ^ columns.keys()))}")
+    arrays, fields = [], []
+    for name, column in columns.items():
+        if column.dtype == "str":
+            array = pa.array([str(v) for v in rows[name]], pa.string())
+        else:
+            values = np.ascontiguousarray(rows[name], dtype=column.dtype)
+            if values.shape != (count, *column.shape):
+                raise ShapeError(f"column {name} is {(count, *column.shape)}, got {values.shape}")
+            array = pa.array(values.ravel())
+            if column.shape:
+                array = pa.FixedSizeListArray.from_arrays(array, int(np.prod(column.shape)))
+        arrays.append(array)
+        fields.append(pa.field(name, array.type, metadata={"shape": json.dumps(column.shape), "meaning": column.meaning}))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+class DatasetWriter:
+    """Adds items (a clip or take with its frames) to a folder; complete shards of an earlier, interrupted run are kept.
+
+    Items must come in the same order in every run: the shards then are the same, whether the run was interrupted or not.
+
+    Raises:
+        OutputError: the folder holds a dataset or shards made with other settings, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, layout: Layout, settings: dict, *, shard_rows: int = SHARD_ROWS):
+        self.folder, self.layout, self.settings, self.shard_rows = folder, layout, settings, shard_rows
+        self.fingerprint = fingerprint({"schema": layout.schema, "columns": _described(layout), "settings": settings})
+        self._pending: list[tuple[dict, dict[str, np.ndarray]]] = []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be made: {error.strerror}; give --out another folder") from error
+        for leftover in folder.glob(".*.part"):
+            leftover.unlink()
+        self.index: list[dict] = self._kept()
+
+    def _kept(self) -> list[dict]:
+        """Index rows of the complete shards already there."""
+        shards = sorted(self.folder.glob(SHARD_GLOB))
+        if not shards and (self.folder / JSON_NAME).exists():
+            raise OutputError(f"{self.folder} has a {JSON_NAME} but no shards; remove it or give --out another folder")
+        rows: list[dict] = []
+        for i, shard in enumerate(shards):
+            metadata = _metadata(shard)
+            if shard.name != _shard_name(i) or metadata.get(_FINGERPRINT_KEY, b"").decode() != self.fingerprint:
+                raise OutputError(
+                    f"{shard} was made by another version or with other settings; remove {self.folder} or give another --out"
+                )
+            rows += json.loads(metadata[_INDEX_KEY])
+        self._shards = len(shards)
+        return rows
+
+    @property
+    def done(self) -> set[str]:
+        """Names of the items that are complete on disk."""
+        return {row[self.layout.key] for row in self.index}
+
+    def add(self, row: dict, frames: dict[str, np.ndarray]) -> None:
+        """One item: its index row (JSON-able; keys beyond the index table's go to `dataset.json`) and its frame columns."""
+        self._pending.append((row, frames))
+        if sum(r["frames"] for r, _ in self._pending) >= self.shard_rows:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        rows = [row for row, _ in self._pending]
+        frames = {k: np.concatenate([f[k] for _, f in self._pending]) for k in self._pending[0][1]}
+        table = arrow_table(self.layout.frames, frames, sum(row["frames"] for row in rows))
+        metadata = {_INDEX_KEY: json.dumps(rows), _FINGERPRINT_KEY: self.fingerprint}
+        _write_parquet(self.folder / _shard_name(self._shards), table.replace_schema_metadata(metadata))
+        self._shards += 1
+        self.index += rows
+        self._pending = []
+
+    def finish(self, info: dict) -> None:
+        """The last shard, the index table and `dataset.json` with `info`: after it the dataset is complete."""
+        self._flush()
+        columns = {k: np.array([row[k] for row in self.index]) for k in self.layout.index}
+        table = arrow_table(self.layout.index, columns, len(self.index))
+        _write_parquet(self.folder / self.layout.index_name, table)
+        whole = {"schema": self.layout.schema, "columns": _described(self.layout), "settings": self.settings, **info}
+        text = json.dumps(whole, indent=1)
+        write_whole(self.folder / JSON_NAME, lambda part: part.write_text(text))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Calls `write` with a temporary path beside `path` and renames: the file appears whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        write(part)
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_parquet(path: Path, table) -> None:
+    from pyarrow import parquet
+
+    write_whole(path, lambda part: parquet.write_table(table, part, compression="zstd"))
+
+
+def _metadata(shard: Path) -> dict[bytes, bytes]:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        return parquet.read_schema(shard).metadata or {}
+    except ArrowException as error:
+        raise OutputError(f"{shard} is not readable Parquet; remove it and start again") from error
+
+
+def _shard_name(i: int) -> str:
+    return SHARD_GLOB.replace("*", f"{i:05d}")
+
+
+def _described(layout: Layout) -> dict:
+    return {
+        "index": {k: [c.dtype, list(c.shape), c.meaning] for k, c in layout.index.items()},
+        "frames": {k: [c.dtype, list(c.shape), c.meaning] for k, c in layout.frames.items()},
+    }
+
+
+def _pyarrow():
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise BioHumanError("pyarrow is not installed; install it with `pip install 'biohuman-live[labels]'`") from error
+    return pyarrow
