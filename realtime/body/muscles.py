@@ -70,3 +70,16 @@ def muscle_index(name: str) -> int:
     if name not in muscle_names():
         raise UnknownName("muscle", name, muscle_names())
     return muscle_names().index(name)
+
+
+@cache
+def muscle_mirror() -> tuple[int, ...]:
+    """Entry i is the muscle on the other side of the body that muscle i becomes in a mirrored world."""
+
+    def partner(m: Muscle) -> str:
+        # legs and trunk end in _r / _l, arms in nothing / _left
+        if m.region == "arm":
+            return m.name.removesuffix("_left") if m.side == "l" else m.name + "_left"
+        return m.name[:-1] + ("l" if m.side == "r" else "r")
+
+    return tuple(muscle_index(partner(m)) for m in muscle_table())

@@ -1,0 +1,162 @@
+"""Motion clips and rendered takes as tensors, in the one form that windows are cut from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from realtime.body.dataset import LABEL_SCHEMA, PAIR_SCHEMA
+from realtime.body.errors import InputError
+from realtime.body.muscles import MUSCLE_COUNT
+from realtime.body.rotations import from_quat_wxyz
+from realtime.body.skeleton import REST_STATURE_M, offsets_of
+
+from .tables import read_dataset, runs
+
+Tensor = torch.Tensor
+
+FPS = 30.0
+
+
+@dataclass(kw_only=True)
+class Clip:
+    """Labelled motion. World: Y up, metres, floor at y = 0."""
+
+    name: str
+    subject: str
+    split: str
+    R_local: Tensor  # (T, 24, 3, 3), the pelvis in the world
+    pelvis_m: Tensor  # (T, 3)
+    velocity_m_s: Tensor  # (T, 3) of the pelvis
+    offsets_m: Tensor  # (24, 3)
+    contact: Tensor  # (T, 4)
+    grf_BW: Tensor  # (T, 2, 3), world
+    activation: Tensor  # (T, 354)
+    valid: Tensor  # (T,) 1 where contact, forces and activations may be used
+
+
+@dataclass(kw_only=True)
+class Take:
+    """One clip performed before one camera: what the front end said beside the truth in camera axes."""
+
+    name: str
+    clip: str
+    subject: str
+    split: str
+    ray: Tensor  # (T, 33, 2)
+    visibility: Tensor  # (T, 33)
+    landmarks_m: Tensor  # (T, 33, 3), camera axes
+    detected: Tensor  # (T,)
+    R_local: Tensor  # (T, 24, 3, 3), the pelvis in camera axes
+    offsets_m: Tensor  # (24, 3)
+    root_m: Tensor  # (T, 3) pelvis, camera axes
+    R_cam_world: Tensor  # (T, 3, 3)
+    t_cam_m: Tensor  # (T, 3)
+    pelvis_m: Tensor  # (T, 3) world
+    size: float  # stature / 1.70
+    frame: np.ndarray  # (T,) index in the clip
+    velocity_m_s: Tensor  # (T, 3) of the pelvis, world
+    contact: Tensor  # (T, 4)
+    grf_BW: Tensor  # (T, 2, 3), world
+    activation: Tensor  # (T, 354)
+    valid: Tensor  # (T,)
+
+    def __len__(self) -> int:
+        return len(self.ray)
+
+    @property
+    def gravity_cam(self) -> Tensor:
+        """Direction of gravity (T, 3) in camera axes."""
+        return -self.R_cam_world[:, :, 1]
+
+
+def _velocity(position_m: np.ndarray) -> np.ndarray:
+    """Central differences (T, 3), m/s."""
+    return np.gradient(position_m, 1 / FPS, axis=0) if len(position_m) > 1 else np.zeros_like(position_m)
+
+
+def _tensor(a: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.nan_to_num(np.asarray(a, np.float32)))
+
+
+def load_clips(folder: Path) -> dict[str, Clip]:
+    """All clips of a label dataset, by name."""
+    columns = ["clip", "quat_wxyz", "pelvis_m", "valid", "contact", "grf_BW", "activation"]
+    _, index, frames = read_dataset(folder, LABEL_SCHEMA, columns)
+    row_of = {str(name): i for i, name in enumerate(index["clip"])}
+    clips = {}
+    for name, rows in runs(frames["clip"]).items():
+        i = row_of[name]
+        if round(float(index["fps"][i]), 3) != FPS:
+            raise InputError(
+                f"clip {name} has {index['fps'][i]:g} frames a second, training wants {FPS:g}: resample the motion"
+            )
+        clips[name] = Clip(
+            name=name,
+            subject=str(index["subject"][i]),
+            split=str(index["split"][i]),
+            R_local=_tensor(from_quat_wxyz(frames["quat_wxyz"][rows])),
+            pelvis_m=_tensor(frames["pelvis_m"][rows]),
+            velocity_m_s=_tensor(_velocity(frames["pelvis_m"][rows])),
+            offsets_m=_tensor(offsets_of(index["rest_m"][i])),
+            contact=_tensor(frames["contact"][rows]),
+            grf_BW=_tensor(frames["grf_BW"][rows]),
+            activation=_tensor(frames["activation"][rows]),
+            valid=_tensor(frames["valid"][rows]),
+        )
+    return clips
+
+
+def load_takes(folder: Path, clips: dict[str, Clip]) -> list[Take]:
+    """All takes of a pair dataset, with the labels of the clips they perform joined by frame.
+
+    A frame whose clip has no label keeps its pose and is marked invalid for contact, forces and activations.
+    """
+    columns = [
+        *("take", "frame", "detected", "xy_norm", "visibility", "landmarks_m"),
+        *("quat_wxyz", "pelvis_m", "R_cam_world", "t_cam_m"),
+    ]
+    _, index, frames = read_dataset(folder, PAIR_SCHEMA, columns)
+    row_of = {str(name): i for i, name in enumerate(index["take"])}
+    return [_take(name, rows, row_of[name], index, frames, clips) for name, rows in runs(frames["take"]).items()]
+
+
+def _take(name: str, rows: slice, i: int, index: dict, frames: dict, clips: dict[str, Clip]) -> Take:
+    K_px = index["K_px"][i]
+    ray = (frames["xy_norm"][rows] * index["image_size_px"][i] - K_px[:2, 2]) / K_px[0, 0]
+    R_local = from_quat_wxyz(frames["quat_wxyz"][rows])
+    R_cam_world, t_cam_m = frames["R_cam_world"][rows], frames["t_cam_m"][rows]
+    pelvis_m = frames["pelvis_m"][rows]
+    R_local[:, 0] = R_cam_world @ R_local[:, 0]
+    clip = clips.get(str(index["clip"][i]))
+    frame = frames["frame"][rows]
+    return Take(
+        name=name,
+        clip=str(index["clip"][i]),
+        subject=str(index["subject"][i]),
+        split=str(index["split"][i]),
+        ray=_tensor(ray),
+        visibility=_tensor(frames["visibility"][rows]),
+        landmarks_m=_tensor(frames["landmarks_m"][rows]),
+        detected=_tensor(frames["detected"][rows]),
+        R_local=_tensor(R_local),
+        offsets_m=_tensor(offsets_of(index["rest_m"][i])),
+        root_m=_tensor((R_cam_world @ pelvis_m[..., None])[..., 0] + t_cam_m),
+        R_cam_world=_tensor(R_cam_world),
+        t_cam_m=_tensor(t_cam_m),
+        pelvis_m=_tensor(pelvis_m),
+        size=float(index["stature_m"][i]) / REST_STATURE_M,
+        frame=frame,
+        velocity_m_s=_tensor(_velocity(pelvis_m)),
+        **_labels_of(clip, frame),
+    )
+
+
+def _labels_of(clip: Clip | None, frame: np.ndarray) -> dict[str, Tensor]:
+    if clip is None or frame.max() >= len(clip.valid):
+        T = len(frame)
+        shapes = {"contact": (T, 4), "grf_BW": (T, 2, 3), "activation": (T, MUSCLE_COUNT), "valid": (T,)}
+        return {key: torch.zeros(shape) for key, shape in shapes.items()}
+    rows = torch.from_numpy(frame.astype(np.int64))
+    return {key: getattr(clip, key)[rows] for key in ("contact", "grf_BW", "activation", "valid")}

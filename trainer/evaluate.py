@@ -1,0 +1,232 @@
+"""How good is a model on people it never saw?  biohuman-train evaluate MODEL... --data DIR [--json]
+
+Rendered test takes through the real front end: poses against exact truth, activations against simulated labels, beside rows
+that need no network.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from realtime.body.errors import InputError
+from realtime.body.rotations import from_axis_angle
+
+from .data.bank import body_of
+from .data.takes import FPS, Clip, Take, load_clips, load_takes
+from .metrics import accel_error_m_s2, activation_metrics, mpjpe_mm, one_euro, pa_mpjpe_mm
+from .nets.student import Student
+from .nets.teacher import Teacher
+from .runs import MINIMUM_DETECTED, load_run, mean_activation
+from .streaming import OnnxStudent
+
+Tensor = torch.Tensor
+
+PITCH_ERROR_DEG = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a model is told of camera and person."""
+
+    gravity: bool = True  # with an error of 3 degrees about a random level axis, the same all through a take
+    height: bool = False
+
+    def __str__(self) -> str:
+        return f"pitch {'known' if self.gravity else 'unknown'}, height {'known' if self.height else 'unknown'}"
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """A row's answer for one take; None where the row does not say."""
+
+    joints_m: Tensor | None = None  # (T, 24, 3) about the pelvis, camera axes
+    activation: np.ndarray | None = None  # (T, 354)
+    grf_BW: Tensor | None = None  # (T, 2, 3), camera axes
+
+
+@dataclass(kw_only=True)
+class TestSet:
+    takes: list[Take]
+    truth_m: list[Tensor] = field(default_factory=list)  # (T, 24, 3) about the pelvis, camera axes
+
+    def __post_init__(self) -> None:
+        self.truth_m = [body_of(take)[0] for take in self.takes]
+
+
+def load_split(data: Path, split: str) -> tuple[TestSet, list[Take], list[Clip]]:
+    """The takes of a split, and the training takes and clips that naive rows are fitted on."""
+    clips = load_clips(data / "labels")
+    takes = [t for t in load_takes(data / "pairs", clips) if t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24]
+    test = [t for t in takes if t.split == split]
+    if not test:
+        raise InputError(f"{data / 'pairs'} has no takes of the split {split!r}")
+    return TestSet(takes=test), [t for t in takes if t.split == "train"], [c for c in clips.values() if c.split == "train"]
+
+
+def batch_of(take: Take, told: Told) -> dict[str, Tensor]:
+    """A whole take as a batch of one."""
+    T = len(take)
+    gravity = torch.zeros(T, 3)
+    if told.gravity:
+        rng = np.random.default_rng(sum(take.name.encode()))
+        axis = np.cross(take.gravity_cam[0].numpy(), rng.normal(size=3))
+        tilt = from_axis_angle(np.radians(PITCH_ERROR_DEG) * axis / np.linalg.norm(axis))
+        gravity = take.gravity_cam @ torch.from_numpy(tilt.T).float()
+    b = {
+        "ray": take.ray,
+        "visibility": take.visibility,
+        "landmarks_m": take.landmarks_m,
+        "detected": take.detected,
+        "dt_s": torch.full((T,), 1 / FPS),
+        "gravity_told": gravity,
+        "size_told": torch.full((T,), take.size if told.height else 0.0),
+    }
+    return {k: v[None] for k, v in b.items()}
+
+
+@torch.no_grad()
+def answers_of_network(net: Student | Teacher, takes: list[Take], told: Told, window: int | None = None) -> list[Answer]:
+    """A run's network over whole takes."""
+    answers = []
+    for take in takes:
+        b = batch_of(take, told)
+        body = net(b, window) if isinstance(net, Student) else net(b).body
+        answers.append(Answer(joints_m=body.joints_m[0], activation=body.activation[0].numpy(), grf_BW=body.grf_BW[0]))
+    return answers
+
+
+def answers_of_file(model: OnnxStudent, takes: list[Take], told: Told) -> list[Answer]:
+    """An exported file, streamed frame by frame. Rays enter as a camera of focal length 1 on a picture of size 1."""
+    answers = []
+    for take in takes:
+        b = {k: v[0].numpy() for k, v in batch_of(take, told).items()}
+        stream = [
+            {
+                "xy_norm": b["ray"][i : i + 1] + 0.5,
+                "visibility": b["visibility"][i : i + 1],
+                "landmarks_m": b["landmarks_m"][i : i + 1],
+                "detected": b["detected"][i : i + 1, None],
+                "dt_s": b["dt_s"][i : i + 1, None],
+                "image_size_px": np.ones((1, 2), np.float32),
+                "focal_px": np.ones((1, 1), np.float32),
+                "gravity_cam": b["gravity_told"][i : i + 1],
+                "height_m": 1.7 * b["size_told"][i : i + 1, None],
+            }
+            for i in range(len(take))
+        ]
+        out = {k: torch.from_numpy(v) for k, v in model.run(stream).items()}
+        R_cam_grav = out["R_grav_cam"].transpose(-1, -2)
+        joints = out["joints_m"] - out["pelvis_m"][:, None]
+        answers.append(
+            Answer(
+                joints_m=(R_cam_grav[:, None] @ joints[..., None])[..., 0],
+                activation=out["activation"].numpy(),
+                grf_BW=(R_cam_grav[:, None] @ out["grf_BW"][..., None])[..., 0],
+            )
+        )
+    return answers
+
+
+def fit_landmarks_to_joints(takes: list[Take]) -> Tensor:
+    """Weights (33, 24) that make SMPL joints as sums of the front end's 3D landmarks: ridge regression on the takes given."""
+    X = torch.cat([t.landmarks_m[t.detected > 0] for t in takes]).permute(0, 2, 1).reshape(-1, 33)
+    Y = torch.cat([body_of(t)[0][t.detected > 0] for t in takes]).permute(0, 2, 1).reshape(-1, 24)
+    return torch.linalg.solve(X.T @ X + 1e-4 * len(X) * torch.eye(33), X.T @ Y)
+
+
+def naive_rows(test: TestSet, train_takes: list[Take], train_clips: list[Clip]) -> dict[str, list[Answer]]:
+    """Rows without a network, fitted on training subjects."""
+    W = fit_landmarks_to_joints(train_takes)
+    mapped = [torch.einsum("tla,lj->tja", t.landmarks_m, W) for t in test.takes]
+    mapped = [j - j[:, :1] for j in mapped]
+    mean = mean_activation(train_clips).numpy()
+    return {
+        "MediaPipe, linear map": [Answer(joints_m=j) for j in mapped],
+        "MediaPipe, linear map, One-Euro": [Answer(joints_m=one_euro(j, FPS)) for j in mapped],
+        "training mean": [Answer(activation=np.tile(mean, (len(t), 1))) for t in test.takes],
+    }
+
+
+def score(test: TestSet, answers: list[Answer]) -> dict:
+    """One row of the table. Poses count on frames with a detection, activations and forces on frames with a valid label."""
+    row: dict = dict.fromkeys(
+        ["mpjpe_mm", "pa_mpjpe_mm", "accel_error_m_s2", "pcc", "rmse", "nrmse", "active_mae", "grf_rmse_BW"]
+    )
+    if answers[0].joints_m is not None:
+        row |= _score_pose(test, answers)
+    labelled = [(t, a) for t, a in zip(test.takes, answers, strict=True) if t.valid.any()]
+    if answers[0].activation is not None and labelled:
+        truth = np.concatenate([t.activation[t.valid > 0].numpy() for t, _ in labelled])
+        given = np.concatenate([a.activation[t.valid.numpy() > 0] for t, a in labelled if a.activation is not None])
+        row |= activation_metrics(given, truth, truth.std(0) > 0.01)
+    if answers[0].grf_BW is not None and labelled:
+        error = []
+        for t, a in labelled:
+            if a.grf_BW is None:
+                continue
+            truth_cam = (t.R_cam_world[:, None] @ t.grf_BW[..., None])[..., 0]
+            error.append((a.grf_BW - truth_cam)[t.valid > 0].square().sum(-1).flatten())
+        row["grf_rmse_BW"] = float(torch.cat(error).mean().sqrt())
+    return row
+
+
+def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
+    mpjpe, pa, accel, per_clip = [], [], [], {}
+    for take, truth, answer in zip(test.takes, test.truth_m, answers, strict=True):
+        assert answer.joints_m is not None
+        seen = take.detected > 0
+        m, p = mpjpe_mm(answer.joints_m[seen], truth[seen]), pa_mpjpe_mm(answer.joints_m[seen], truth[seen])
+        run = seen[2:] & seen[1:-1] & seen[:-2]
+        mpjpe.append(m)
+        pa.append(p)
+        accel.append(accel_error_m_s2(answer.joints_m, truth, FPS)[run])
+        per_clip.setdefault(take.clip, []).append(torch.stack([m, p], -1))
+    return {
+        "mpjpe_mm": float(torch.cat(mpjpe).mean()),
+        "pa_mpjpe_mm": float(torch.cat(pa).mean()),
+        "accel_error_m_s2": float(torch.cat(accel).mean()),
+        "clips": {
+            clip: dict(zip(("mpjpe_mm", "pa_mpjpe_mm"), torch.cat(v).mean(0).tolist(), strict=True))
+            for clip, v in per_clip.items()
+        },
+    }
+
+
+def evaluate(models: list[str], data: Path, split: str = "test") -> dict:
+    """All rows: naive ones, then each model; a student four times (pitch, height known or not) and with its history cut."""
+    test, train_takes, train_clips = load_split(data, split)
+    rows = {name: score(test, a) for name, a in naive_rows(test, train_takes, train_clips).items()}
+    for model in models:
+        for name, answers in model_rows(model, test.takes):
+            rows[name] = score(test, answers)
+    labelled = int(sum(t.valid.sum() for t in test.takes))
+    return {
+        "split": split,
+        "takes": len(test.takes),
+        "frames": sum(len(t) for t in test.takes),
+        "frames_detected": int(sum(t.detected.sum() for t in test.takes)),
+        "frames_with_label": labelled,
+        "rows": rows,
+    }
+
+
+def model_rows(model: str, takes: list[Take]):
+    """Yields (row name, answers) of a run folder or an ONNX file."""
+    path = Path(model)
+    conditions = [Told(gravity=g, height=h) for g in (True, False) for h in (False, True)]
+    if path.is_file():
+        student = OnnxStudent(path)
+        for told in conditions:
+            yield f"{path.name}: {told}", answers_of_file(student, takes, told)
+        return
+    net, about = load_run(path)
+    if isinstance(net, Teacher):
+        yield f"{path.name} (teacher): {Told()}", answers_of_network(net, takes, Told())
+        return
+    assert isinstance(net, Student)
+    kind = "distilled" if about.get("teacher_sha256") else "label-only"
+    for told in conditions:
+        yield f"{path.name} ({kind} student): {told}", answers_of_network(net, takes, told)
+    yield f"{path.name} ({kind} student, one frame): {Told()}", answers_of_network(net, takes, Told(), window=1)

@@ -1,0 +1,205 @@
+"""The training loop: optimisers, schedule, averaged weights, checkpoints, TensorBoard. One loop for teacher and student."""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+from realtime.body.errors import InputError
+
+Tensor = torch.Tensor
+
+RUN_JSON = "run.json"
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    steps: int = 8000
+    seed: int = 0
+    adamw: float = 2e-3  # inlet, heads, norms, biases
+    muon: float = 0.02  # the blocks' matrices
+    weight_decay: float = 0.01
+    warm_up: int = 50
+    clip: float = 1.0
+    average: float = 0.999  # decay of the averaged weights, which are what is evaluated and exported
+    checkpoint_every: int = 500
+    threads: int = 1
+
+
+class Averaged:
+    """Exponential mean of a network's weights; young averages forget faster, so that the start does not linger."""
+
+    def __init__(self, net: nn.Module, decay: float):
+        self.decay, self.steps = decay, 0
+        self.state = {k: v.detach().clone() for k, v in net.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, net: nn.Module) -> None:
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for k, v in net.state_dict().items():
+            if v.is_floating_point():
+                self.state[k].lerp_(v, 1 - decay)
+            else:
+                self.state[k].copy_(v)
+
+
+def make_optimisers(net: nn.Module, c: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks (the largest gain of any training setting tried), AdamW for the rest."""
+    blocks = [p for n, p in net.named_parameters() if n.startswith("blocks") and p.ndim == 2 and ".bias." not in n]
+    chosen = {id(p) for p in blocks}
+    rest = [p for p in net.parameters() if id(p) not in chosen]
+    return [
+        torch.optim.AdamW(rest, lr=c.adamw, weight_decay=c.weight_decay, betas=(0.9, 0.98)),
+        torch.optim.Muon(blocks, lr=c.muon, weight_decay=c.weight_decay),
+    ]
+
+
+def rate(step: int, c: TrainConfig) -> float:
+    """Share of the top learning rate: linear warm-up, then a cosine to zero."""
+    return min(1.0, (step + 1) / c.warm_up) * 0.5 * (1 + math.cos(math.pi * step / c.steps))
+
+
+def train(
+    net: nn.Module,
+    terms_of: Callable[[int], dict[str, Tensor]],
+    c: TrainConfig,
+    folder: Path,
+    about: dict,
+) -> dict:
+    """Trains `net` on the sum of the terms that `terms_of(step)` returns, into a run folder; resumes what lies there.
+
+    Args:
+        terms_of: draws the batch of a step and returns the weighted loss terms.
+        about: what the run is (kind, configurations, data hashes): written to `run.json`. A folder that holds a run with
+            another `about` is refused.
+
+    Returns:
+        what `run.json` says.
+    """
+    torch.set_num_threads(c.threads)
+    folder.mkdir(parents=True, exist_ok=True)
+    about = about | {"train": asdict(c)}
+    _claim(folder, about)
+    optimisers = make_optimisers(net, c)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["top"] = group["lr"]
+    averaged = Averaged(net, c.average)
+    start = _resume(folder, net, optimisers, averaged)
+    board = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
+    cpu_0 = time.process_time()
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, TextColumn("{task.fields[loss]}")) as progress:
+        task = progress.add_task(folder.name, total=c.steps, completed=start, loss="")
+        for step in range(start, c.steps):
+            for optimiser in optimisers:
+                for group in optimiser.param_groups:
+                    group["lr"] = group["top"] * rate(step, c)
+            terms = terms_of(step)
+            loss = torch.stack(list(terms.values())).sum()
+            net.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), c.clip)
+            for optimiser in optimisers:
+                optimiser.step()
+            averaged.update(net)
+            if step % 50 == 49:
+                for name, value in terms.items():
+                    board.add_scalar(f"loss/{name}", value.item(), step)
+                board.add_scalar("loss/total", loss.item(), step)
+                progress.update(task, completed=step + 1, loss=f"loss {loss.item():.2f}")
+            if (step + 1) % c.checkpoint_every == 0 or step + 1 == c.steps:
+                _save(folder, step + 1, net, optimisers, averaged)
+    board.close()
+    done = about | {"steps_done": c.steps, "cpu_min": round((time.process_time() - cpu_0) / 60, 2)}
+    write_json(folder / RUN_JSON, done | provenance())
+    return done
+
+
+def write_json(path: Path, value: dict) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, indent=1) + "\n")
+    temporary.replace(path)
+
+
+def provenance() -> dict:
+    """Commit, whether files differ from it, versions and machine: what a result needs beside it."""
+
+    def git(*args: str) -> str:
+        try:
+            return subprocess.run(
+                ["git", *args], capture_output=True, text=True, timeout=10, cwd=Path(__file__).parent
+            ).stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            return ""
+
+    return {
+        "commit": git("rev-parse", "HEAD"),
+        "changed_files": git("status", "--porcelain").splitlines(),
+        "torch": torch.__version__,
+        "machine": f"{platform.machine()} {platform.system()} {os.cpu_count()} cores",
+    }
+
+
+def file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _claim(folder: Path, about: dict) -> None:
+    path = folder / RUN_JSON
+    if path.exists():
+        there = json.loads(path.read_text())
+        differs = [k for k in about if json.loads(json.dumps(about[k])) != there.get(k)]
+        if differs:
+            raise InputError(f"{folder} holds another run ({', '.join(differs)} differ): choose another --out or remove it")
+    else:
+        write_json(path, about)
+
+
+def _save(folder: Path, step: int, net: nn.Module, optimisers: list, averaged: Averaged) -> None:
+    state = {
+        "step": step,
+        "net": net.state_dict(),
+        "averaged": averaged.state,
+        "averaged_steps": averaged.steps,
+        "optimisers": [o.state_dict() for o in optimisers],
+        "torch_rng": torch.get_rng_state(),
+    }
+    temporary = folder / f".{CHECKPOINT}.{os.getpid()}"
+    torch.save(state, temporary)
+    temporary.replace(folder / CHECKPOINT)
+
+
+def _resume(folder: Path, net: nn.Module, optimisers: list, averaged: Averaged) -> int:
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    net.load_state_dict(state["net"])
+    averaged.state, averaged.steps = state["averaged"], state["averaged_steps"]
+    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
+        tops = [g["top"] for g in optimiser.param_groups]
+        optimiser.load_state_dict(saved)
+        for group, top in zip(optimiser.param_groups, tops, strict=True):
+            group["top"] = top
+    torch.set_rng_state(state["torch_rng"])
+    return int(state["step"])

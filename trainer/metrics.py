@@ -1,0 +1,64 @@
+"""Errors of poses and activations, as the tables print them."""
+
+import numpy as np
+import torch
+
+Tensor = torch.Tensor
+
+
+def procrustes(X: Tensor, Y: Tensor) -> Tensor:
+    """Similarity (rotation, translation, scale) of each X (N, J, 3) onto Y (N, J, 3) at least squares (Umeyama 1991)."""
+    x, y = X - X.mean(1, keepdim=True), Y - Y.mean(1, keepdim=True)
+    U, S, Vt = torch.linalg.svd(x.transpose(1, 2) @ y)
+    sign = torch.ones(len(X), 3)
+    sign[:, 2] = torch.det(U @ Vt)
+    R = U @ (sign[:, :, None] * Vt)
+    scale = (S * sign).sum(1) / x.square().sum((1, 2)).clamp(min=1e-9)
+    return scale[:, None, None] * (x @ R) + Y.mean(1, keepdim=True)
+
+
+def mpjpe_mm(P: Tensor, Y: Tensor) -> Tensor:
+    """Mean joint distance (N,) of root-aligned joints (N, J, 3)."""
+    return 1000 * (P - Y).norm(dim=-1).mean(-1)
+
+
+def pa_mpjpe_mm(P: Tensor, Y: Tensor) -> Tensor:
+    """Mean joint distance (N,) after Procrustes alignment."""
+    return 1000 * (procrustes(P, Y) - Y).norm(dim=-1).mean(-1)
+
+
+def accel_error_m_s2(P: Tensor, Y: Tensor, fps: float) -> Tensor:
+    """Mean error (T - 2,) of joint acceleration by second differences of one take (T, J, 3)."""
+    second = lambda x: (x[2:] - 2 * x[1:-1] + x[:-2]) * fps**2  # noqa: E731
+    return (second(P) - second(Y)).norm(dim=-1).mean(-1)
+
+
+def activation_metrics(a: np.ndarray, truth: np.ndarray, moving: np.ndarray) -> dict[str, float | None]:
+    """Over all frames given: (frames, 354) each.
+
+    pcc: Pearson correlation of each muscle's trace over all frames, mean over the muscles that move (sd > 0.01, `moving`);
+    null where the estimate does not move at all. rmse over all entries. nrmse: rmse over the labels' standard deviation (all
+    entries about each muscle's mean). active_mae: mean absolute error where the label is at least 0.10.
+    """
+    x, y = a - a.mean(0), truth - truth.mean(0)
+    still = (x**2).sum(0) < 1e-9
+    r = (x * y).sum(0) / np.sqrt(np.maximum((x**2).sum(0) * (y**2).sum(0), 1e-12))
+    active = truth >= 0.10
+    rmse = float(np.sqrt(((a - truth) ** 2).mean()))
+    return {
+        "pcc": None if still[moving].all() else float(r[moving].mean()),
+        "rmse": rmse,
+        "nrmse": rmse / float(np.sqrt((y**2).mean())),
+        "active_mae": float(np.abs(a - truth)[active].mean()),
+    }
+
+
+def one_euro(x: Tensor, fps: float, cutoff_hz: float = 1.5, beta: float = 3.0, derivative_hz: float = 1.0) -> Tensor:
+    """One-Euro filter (Casiez et al. 2012) of joints (T, J, 3), metres: cutoff = cutoff_hz + beta * speed in m/s."""
+    alpha = lambda f: 1 / (1 + fps / (2 * torch.pi * f))  # noqa: E731
+    y, v, out = x[0], torch.zeros_like(x[0]), [x[0]]
+    for now, before in zip(x[1:], x[:-1], strict=True):
+        v = v + alpha(torch.tensor(derivative_hz)) * ((now - before) * fps - v)
+        y = y + alpha(cutoff_hz + beta * v.norm(dim=-1, keepdim=True)) * (now - y)
+        out.append(y)
+    return torch.stack(out)

@@ -1,0 +1,52 @@
+"""The live network: causal, sliding-window attention over the last second or so, state in a ring."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn as nn
+
+from .attention import Block, window_ages
+from .decoder import Body, Decoder
+from .observation import FEATURES, Observer
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentConfig:
+    width: int = 160
+    heads: int = 5
+    layers: int = 4
+    window: int = 32  # frames a layer looks back, itself included
+    dropout: float = 0.05
+
+
+class Student(nn.Module):
+    """Landmarks so far -> body now."""
+
+    def __init__(self, config: StudentConfig, activation_mean: Tensor, carried_offsets_m: Tensor):
+        super().__init__()
+        self.config = config
+        self.observer = Observer(carried_offsets_m)
+        self.inlet = nn.Linear(FEATURES, config.width)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads, config.dropout) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.decoder = Decoder(
+            config.width, activation_mean, self.observer.rest_offsets_m.clone(), self.observer.carried_offsets_m.clone()
+        )
+
+    def forward(self, b: dict[str, Tensor], window: int | None = None) -> Body:
+        """Whole windows or takes (B, T, ...). `window` cuts the history, 1 = the present frame alone."""
+        seen = self.observer(
+            b["ray"], b["visibility"], b["landmarks_m"], b["detected"], b["gravity_told"], b["size_told"], b["dt_s"]
+        )
+        age_s = window_ages(b["dt_s"], window or self.config.window, causal=True)
+        h = self.inlet(seen.features)
+        for block in self.blocks:
+            h = block(h, age_s)
+        return self.decoder(self.norm(h), seen)
+
+    @property
+    def kv_shape(self) -> tuple[int, int, int, int, int]:
+        c = self.config
+        return c.layers, 2, c.heads, c.window - 1, c.width // c.heads

@@ -1,0 +1,136 @@
+"""A run folder: `run.json` (what it is), `checkpoint.pt` (weights), `tensorboard/`. Here runs are made and read back."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+
+from realtime.body.dataset import JSON_NAME
+from realtime.body.errors import InputError
+from realtime.body.landmarks import LANDMARK_COUNT
+from realtime.body.muscles import MUSCLE_COUNT
+
+from .data.bank import fit_carried_offsets
+from .data.takes import Clip, Take, load_clips, load_takes
+from .data.windows import WindowConfig, WindowSource
+from .loop import CHECKPOINT, RUN_JSON, TrainConfig, file_hash, train
+from .losses import LossConfig, Truth, delta_loss, label_losses, teacher_losses
+from .nets.student import Student, StudentConfig
+from .nets.teacher import Teacher, TeacherConfig
+
+Tensor = torch.Tensor
+
+MINIMUM_DETECTED = 0.5  # takes found in fewer of their frames teach little: people of 20 px
+
+
+class TrainingData:
+    """Takes and clips of the train split, and what is fitted on them alone."""
+
+    def __init__(self, labels: Path, pairs: Path):
+        clips = load_clips(labels)
+        takes = load_takes(pairs, clips)
+        self.clips: list[Clip] = [c for c in clips.values() if c.split == "train"]
+        self.takes: list[Take] = [
+            t for t in takes if t.split == "train" and t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24
+        ]
+        if not self.clips or not self.takes:
+            raise InputError(f"no training clips in {labels} or no training takes in {pairs}")
+        self.carried_offsets_m = fit_carried_offsets(self.takes)
+        self.activation_mean = mean_activation(self.clips)
+        self.about = {
+            "labels_sha256": file_hash(labels / JSON_NAME),
+            "pairs_sha256": file_hash(pairs / JSON_NAME),
+            "train_takes": len(self.takes),
+            "train_pair_frames": sum(len(t) for t in self.takes),
+            "train_clips": len(self.clips),
+            "train_clip_frames": sum(len(c.valid) for c in self.clips),
+            "train_label_frames": int(sum(c.valid.sum() for c in self.clips)),
+        }
+
+
+def mean_activation(clips: list[Clip]) -> Tensor:
+    """Mean (354,) over the valid frames."""
+    total = torch.zeros(MUSCLE_COUNT)
+    count = 0.0
+    for clip in clips:
+        total += (clip.activation * clip.valid[:, None]).sum(0)
+        count += float(clip.valid.sum())
+    return total / max(count, 1.0)
+
+
+def train_teacher(
+    data: TrainingData, folder: Path, net_config: TeacherConfig, windows: WindowConfig, losses: LossConfig, config: TrainConfig
+) -> dict:
+    """The offline network, on labels."""
+    torch.manual_seed(config.seed)
+    net = Teacher(net_config, data.activation_mean, data.carried_offsets_m)
+    source = WindowSource(data.takes, data.clips, data.carried_offsets_m, windows, config.seed)
+
+    def terms(step: int) -> dict[str, Tensor]:
+        b = source.batch(step)
+        truth = Truth(b)
+        out = net(b)
+        return label_losses(out.body, b, truth, losses) | {"delta": delta_loss(out, b, truth, net_config.deltas, losses)}
+
+    about = {"kind": "teacher", "net": asdict(net_config), "windows": asdict(windows), "losses": asdict(losses)} | data.about
+    return train(net, terms, config, folder, about)
+
+
+def train_student(
+    data: TrainingData,
+    folder: Path,
+    teacher_folder: Path | None,
+    net_config: StudentConfig,
+    windows: WindowConfig,
+    losses: LossConfig,
+    config: TrainConfig,
+) -> dict:
+    """The live network, on labels and, with a teacher, on what the teacher makes of the same windows.
+
+    The teacher is told what the student is told, and sees the frames that are still to come in the window.
+    """
+    torch.manual_seed(config.seed)
+    net = Student(net_config, data.activation_mean, data.carried_offsets_m)
+    source = WindowSource(data.takes, data.clips, data.carried_offsets_m, windows, config.seed)
+    teacher = None
+    if teacher_folder is not None:
+        teacher, _ = load_run(teacher_folder, "teacher")
+
+    def terms(step: int) -> dict[str, Tensor]:
+        b = source.batch(step)
+        body = net(b)
+        found = label_losses(body, b, Truth(b), losses)
+        if teacher is not None:
+            with torch.no_grad():
+                answer = teacher(b).body
+            found |= teacher_losses(body, answer, b, losses)
+        return found
+
+    about = {"kind": "student", "net": asdict(net_config), "windows": asdict(windows), "losses": asdict(losses)} | data.about
+    about["teacher_sha256"] = file_hash(teacher_folder / CHECKPOINT) if teacher_folder else None
+    return train(net, terms, config, folder, about)
+
+
+def load_run(folder: Path, kind: str | None = None) -> tuple[nn.Module, dict]:
+    """The averaged network of a run, ready to use, and its `run.json`.
+
+    Raises:
+        InputError: no finished run there, or one of another kind.
+    """
+    if not (folder / RUN_JSON).is_file() or not (folder / CHECKPOINT).is_file():
+        raise InputError(
+            f"{folder} is not a run: it lacks {RUN_JSON} or {CHECKPOINT}; train one with `biohuman-train teacher|distil`"
+        )
+    about = json.loads((folder / RUN_JSON).read_text())
+    if kind is not None and about["kind"] != kind:
+        raise InputError(f"{folder} is a {about['kind']}, wanted a {kind}")
+    blank = (torch.full((MUSCLE_COUNT,), 0.05), torch.zeros(LANDMARK_COUNT, 3))
+    if about["kind"] == "teacher":
+        options = about["net"] | {"deltas": tuple(about["net"]["deltas"])}
+        net: nn.Module = Teacher(TeacherConfig(**options), *blank)
+    else:
+        net = Student(StudentConfig(**about["net"]), *blank)
+    net.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True)["averaged"])
+    return net.eval(), about
