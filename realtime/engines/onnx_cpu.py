@@ -85,7 +85,7 @@ def _open_session(path: Path, data: bytes) -> Any:
     """An ONNX Runtime session on the bytes that were hashed."""
     try:
         import onnxruntime as ort
-        from onnxruntime.capi import onnxruntime_pybind11_state as native
+        import onnxruntime.capi.onnxruntime_pybind11_state as native  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ModelError(f"ONNX Runtime cannot be imported ({error}): pip install onnxruntime") from None
     ort.disable_telemetry_events()  # it exists on Windows; a camera product sends nothing

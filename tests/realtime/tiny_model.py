@@ -127,8 +127,8 @@ def build(*, rename: dict[str, str] | None = None, shapes: dict[str, tuple[int, 
         attributes: dict = {"axis": int(axis)} if axis else {}
         if op == "Cast":
             attributes = {"to": TensorProto.FLOAT}
-        names = [[rename.get(n, n) for n in part] for part in (inputs, right.split())]
-        nodes.append(helper.make_node(op, *names, **attributes))
+        taken, given = ([rename.get(n, n) for n in part] for part in (inputs, right.split()))
+        nodes.append(helper.make_node(op, taken, given, **attributes))
     ins = {name: t.shape for name, t in INPUTS.items()} | {"kv": KV, "age_s": (1, SLOTS)} | shapes
     outs = {name: t.shape for name, t in OUTPUTS.items()} | {"kv_new": (*KV[:3], 1, WIDTH)}
     graph = helper.make_graph(
