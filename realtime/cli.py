@@ -1,0 +1,129 @@
+"""The command `biohuman`: arguments in, exit code out. 0 done, 1 the demo fell short, 2 a mistake told in one line, 130 Ctrl-C."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from .body.errors import BioHumanError
+
+DEFAULT_ADDRESS = "tcp://127.0.0.1:5755"  # wire.DEFAULT_ADDRESS, repeated so that --help imports nothing; a test compares
+
+EXAMPLES = """examples:
+  biohuman demo                                 track a sample video, no camera needed
+  biohuman track walk.mp4 --out walk.npz        a file, every frame, to an archive
+  biohuman track 0 --fov 70 --pitch 10          camera 0, looking 10 degrees down
+  biohuman listen                               watch what `track` publishes, in another terminal
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except BioHumanError as error:  # anything else is a bug and keeps its traceback
+        print(f"biohuman: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again at exit
+        return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="biohuman",
+        description="Body pose, ground forces and 354 muscle activations from a camera or video, live over ZeroMQ.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add_track(commands)
+    add_listen(commands)
+    add_demo(commands)
+    return parser
+
+
+def add_track(commands) -> None:
+    p = commands.add_parser(
+        "track",
+        help="track a camera, stream, video file or folder of images",
+        description="Track one person and publish every frame. Files are processed whole and in order, cameras newest first.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("source", metavar="SOURCE", help="camera number (0), stream address, video file or folder of images")
+    p.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write FILE.npz or FILE.csv at the end; may be given several times",
+    )
+    p.add_argument("--realtime", action="store_true", help="play a file at its own pace, as a camera: late frames are dropped")
+    p.add_argument("--frames", type=_positive, metavar="N", help="stop after N frames")
+    camera = p.add_argument_group("camera and person")
+    camera.add_argument(
+        "--fov", type=float, default=60.0, metavar="DEG", help="field of view along the longer side (default: 60)"
+    )
+    camera.add_argument("--pitch", type=float, metavar="DEG", help="how far the camera looks down (default: not known)")
+    camera.add_argument("--roll", type=float, metavar="DEG", help="how far it is turned clockwise (default: not known)")
+    camera.add_argument("--height", type=float, metavar="M", help="stature of the person (default: not known)")
+    parts = p.add_argument_group("parts")
+    parts.add_argument("--model", type=Path, metavar="FILE", help="model file (default: the one that comes with the program)")
+    parts.add_argument("--engine", default="onnx-cpu", metavar="NAME", help="what runs the model (default: onnx-cpu)")
+    parts.add_argument("--landmarker", type=Path, metavar="PATH", help="MediaPipe bundle (default: the pinned one)")
+    parts.add_argument("--bind", default=DEFAULT_ADDRESS, metavar="ADDR", help=f"where to publish (default: {DEFAULT_ADDRESS})")
+    p.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    p.add_argument("--quiet", action="store_true", help="no progress, no summary; errors only")
+    p.set_defaults(run=run_track)
+
+
+def add_listen(commands) -> None:
+    p = commands.add_parser("listen", help="show what is published: state, rate, age of the data, strongest muscle groups")
+    p.add_argument("--connect", default=DEFAULT_ADDRESS, metavar="ADDR", help=f"publisher (default: {DEFAULT_ADDRESS})")
+    p.add_argument("--topic", action="append", default=[], metavar="PREFIX", help="only this topic; may be given several times")
+    p.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds (default: at the end of the run)")
+    p.add_argument("--json", action="store_true", help="print every message as one line of JSON, a summary last")
+    p.set_defaults(run=run_listen)
+
+
+def add_demo(commands) -> None:
+    p = commands.add_parser(
+        "demo", help="track a sample video, count what a subscriber in another process receives, time every stage"
+    )
+    p.add_argument("--video", type=Path, metavar="FILE", help="another video than the sample")
+    p.add_argument("--model", type=Path, metavar="FILE", help="model file (default: the one that comes with the program)")
+    p.add_argument("--json", action="store_true", help="print only the JSON line")
+    p.set_defaults(run=run_demo)
+
+
+def run_track(args) -> int:
+    from .track import run
+
+    return run(args)
+
+
+def run_listen(args) -> int:
+    from .listen import run
+
+    return run(args)
+
+
+def run_demo(args) -> int:
+    from .demo import run
+
+    return run(args)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

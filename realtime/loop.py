@@ -1,0 +1,211 @@
+"""The loop: one picture after the other through the tracker, to the publisher and into the files."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import msgspec
+
+from .body.errors import BioHumanError
+from .body.frames import BodyFrame, State
+from .body.muscles import group_names, muscle_names
+from .body.skeleton import JOINTS, PARENTS
+from .body.student_io import CONTACT_POINTS
+from .capture import Source
+from .export import Export
+from .statistics import Statistics
+from .tracker import Tracker
+from .wire import ARRAYS, Meta, Publisher, Status
+
+STATUS_EVERY_S = 1.0
+
+
+class Stopped(BaseException):
+    """Raised out of a waiting read when the loop is asked to stop. No error, so no Exception."""
+
+
+def describe(source: Source, tracker: Tracker, session: int) -> Meta:
+    """What subscribers and files are told of this run; the camera and the bones as they are known by now."""
+    info = tracker.engine.info
+    return Meta(
+        session=session,
+        program=f"biohuman-live {_version()}",
+        source=source.name,
+        is_live=source.is_live,
+        clock_offset_us=(time.time_ns() - time.monotonic_ns()) // 1000,
+        arrays=ARRAYS,
+        joints=list(JOINTS),
+        parents=list(PARENTS),
+        offsets_m=tracker.offsets_m.tolist(),
+        muscles=list(muscle_names()),
+        groups=list(group_names()),
+        contacts=list(CONTACT_POINTS),
+        model_id=info.model_id,
+        model_sha256=info.sha256,
+        engine=info.engine,
+        front_end=tracker.front_end.name,
+        fov_deg=tracker.fov_deg,
+        pitch_deg=tracker.pitch_deg,
+        roll_deg=tracker.roll_deg,
+        height_m=tracker.height_m,
+        R_world_cam=tracker.R_world_cam.tolist(),
+        camera_world_m=tracker.camera_world_m.tolist(),
+    )
+
+
+@dataclass
+class TrackingLoop:
+    """Reads, tracks, publishes, writes. `turn` does one picture; `run` does all and sees to the end.
+
+    Args:
+        source: where pictures come from; the caller closes it.
+        tracker: a fresh tracker.
+        meta: as `describe` gave it before the start.
+        publisher: None publishes nothing; `run` closes it.
+        exports: files to write; `run` finishes them.
+        max_frames: stop after so many.
+    """
+
+    source: Source
+    tracker: Tracker
+    meta: Meta
+    publisher: Publisher | None = None
+    exports: Sequence[Export] = ()
+    max_frames: int | None = None
+
+    def __post_init__(self) -> None:
+        self.statistics = Statistics()
+        self.faults: list[str] = []
+        self.was_stopped = False
+        self._is_reading = False
+        self._state = State.LOST
+        self._status_due_s = 0.0
+
+    def stop(self) -> None:
+        """End after the present picture; may be called from a signal handler (only there it also ends a waiting read)."""
+        self.was_stopped = True
+        if self._is_reading:
+            raise Stopped
+
+    def turn(self) -> BodyFrame | None:
+        """One picture: read, track, publish, keep. None when there is no further one."""
+        if self.was_stopped or self.statistics.frames_read == self.max_frames:
+            return None
+        t0_ns = time.monotonic_ns()
+        picture = self._read()
+        if picture is None:
+            return None
+        t1_ns = time.monotonic_ns()
+        frame = self.tracker.step(picture)
+        if self.source.is_live:
+            frame.stage_ns["wait"] = t1_ns - picture.t_capture_ns  # until somebody had time for the picture
+        else:
+            frame.stage_ns["decode"] = t1_ns - t0_ns
+        t2_ns = time.monotonic_ns()
+        if self.publisher is not None:
+            self.publisher.send_frame(frame)
+        t3_ns = time.monotonic_ns()
+        frame.stage_ns["publish"] = t3_ns - t2_ns  # known too late to be in this frame's own message
+        for export in self.exports:
+            export.write(frame)
+        if self.exports:
+            frame.stage_ns["export"] = time.monotonic_ns() - t3_ns
+        self.statistics.add(frame, t3_ns)
+        self._tell_status(frame.state)
+        return frame
+
+    def _read(self):
+        try:
+            self._is_reading = True
+            return self.source.read()
+        except Stopped:
+            return None
+        finally:
+            self._is_reading = False
+
+    def run(self, on_frame: Callable[[BodyFrame], None] | None = None) -> Statistics:
+        """All pictures. However it ends, files are written with the frames so far and subscribers are told.
+
+        Raises:
+            BioHumanError: the source failed or a file could not be written; files that could be are there.
+        """
+        try:
+            while (frame := self.turn()) is not None:
+                if on_frame is not None:
+                    on_frame(frame)
+        except BioHumanError as error:
+            self.faults.append(str(error))
+            raise
+        finally:
+            self.finish()
+        return self.statistics
+
+    def finish(self) -> None:
+        """Write the files, tell the end, stop publishing. A file that fails does not keep the others from being written."""
+        self.statistics.ended_ns = self.statistics.ended_ns or time.monotonic_ns()
+        failed: BioHumanError | None = None
+        meta = self.meta_now()
+        for export in self.exports:
+            try:
+                export.finish(meta)
+            except BioHumanError as error:
+                self.faults.append(str(error))
+                failed = error
+        if self.publisher is not None:
+            self.publisher.send_status(self.status("ended"))
+            self.publisher.close()
+        if failed is not None:
+            raise failed
+
+    def meta_now(self) -> Meta:
+        """`meta` with what has been learned since: the person's bones, the camera in the world."""
+        t = self.tracker
+        learned = {"offsets_m": t.offsets_m, "R_world_cam": t.R_world_cam, "camera_world_m": t.camera_world_m}
+        return msgspec.structs.replace(self.meta, **{name: array.tolist() for name, array in learned.items()})
+
+    def warnings(self) -> list[str]:
+        found = list(self.source.warnings) + (self.publisher.warnings if self.publisher else [])
+        if self.tracker.landmarks_refused:
+            found.append(f"{self.tracker.landmarks_refused} frames: landmarks that are not finite were taken as nobody")
+        if self.tracker.bodies_refused:
+            found.append(f"{self.tracker.bodies_refused} frames: the model's output was not finite; it was reset")
+        return found
+
+    def status(self, phase: str = "running") -> Status:
+        s, info = self.statistics, self.tracker.engine.info
+        return Status(
+            session=self.meta.session,
+            t_publish_ns=time.monotonic_ns(),
+            phase=phase,
+            state=self._state.value,
+            fps=s.fps_now(),
+            frames_read=s.frames_read,
+            frames_lost=s.frames_lost,
+            frames_published=self.publisher.frames_published if self.publisher else 0,
+            dropped=self.source.dropped,
+            latency_ms=s.latency_ms(),
+            stage_ms=s.stage_ms(),
+            engine=info.engine,
+            front_end=self.tracker.front_end.name,
+            model_id=info.model_id,
+            model_sha256=info.sha256,
+            warnings=self.warnings(),
+            faults=self.faults,
+        )
+
+    def _tell_status(self, state: State) -> None:
+        now_s = time.monotonic()
+        if self.publisher is None or (state is self._state and now_s < self._status_due_s):
+            self._state = state
+            return
+        self._state, self._status_due_s = state, now_s + STATUS_EVERY_S
+        self.publisher.meta = self.meta_now()
+        self.publisher.send_status(self.status())
+
+
+def _version() -> str:
+    try:
+        return version("biohuman-live")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"

@@ -1,0 +1,157 @@
+"""`biohuman track`: opens the parts, tells what they are, runs the loop, sums up."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from .body.frames import BodyFrame
+from .capture import Source, as_camera, open_source
+from .export import open_export
+from .landmarks import open_front_end
+from .loop import TrackingLoop, describe
+from .tracker import Tracker
+from .wire import Publisher
+
+INTERRUPTED = 130
+
+
+def run(args) -> int:
+    """Exit code 0, or 130 if it was interrupted (files are written all the same)."""
+    from .engines import open_engine
+
+    with ExitStack() as stack:
+        # Cheap and likely mistakes first: nobody should wait for a camera to learn of a misspelt file name.
+        engine = open_engine(args.model, args.engine)
+        exports = [open_export(path) for path in args.out]
+        for export in exports:
+            stack.callback(export.close)
+        source = stack.enter_context(_open(args))
+        front_end = stack.enter_context(open_front_end(landmarker=args.landmarker))
+        tracker = Tracker(front_end, engine, fov_deg=args.fov, pitch_deg=args.pitch, roll_deg=args.roll, height_m=args.height)
+        meta = describe(source, tracker, session=time.time_ns() // 1000)
+        publisher = Publisher(args.bind, meta, lossless=not source.is_live)
+        loop = TrackingLoop(source, tracker, meta, publisher, exports, args.frames)
+        if not args.quiet:
+            tell_parts(loop)
+        with stopping_on_signals(loop), progress(source, loop, args) as on_frame:
+            loop.run(on_frame)
+    _sum_up(loop, args)
+    return INTERRUPTED if loop.was_stopped else 0
+
+
+def _open(args) -> Source:
+    source = open_source(args.source, paced=args.realtime)
+    return as_camera(source) if args.realtime else source
+
+
+@contextmanager
+def stopping_on_signals(loop: TrackingLoop) -> Iterator[None]:
+    """Ctrl-C or SIGTERM ends the loop after the present picture; a second Ctrl-C ends the program at once."""
+
+    def stop(signum, _):
+        signal.signal(signum, before[signum])
+        loop.stop()
+
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    for s in before:
+        signal.signal(s, stop)
+    try:
+        yield
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)
+
+
+def tell_parts(loop: TrackingLoop) -> None:
+    """What runs, on stderr."""
+    s, t, m = loop.source, loop.tracker, loop.meta
+    size = [f"{s.frame_count} frames" if s.frame_count else "", f"{s.fps:g} fps" if s.fps else "", "live" if s.is_live else ""]
+    level = "" if t.pitch_deg is not None or t.roll_deg is not None else " (a level camera is assumed)"
+    lines = {
+        "source": f"{s.name} ({', '.join(x for x in size if x)})",
+        "front end": m.front_end,
+        "model": f"{m.model_id}, sha256 {m.model_sha256[:16]}",
+        "engine": m.engine,
+        "camera": f"field of view {t.fov_deg:g} deg, pitch {_known(t.pitch_deg, 'deg')}, roll {_known(t.roll_deg, 'deg')}{level}",
+        "person": f"height {_known(t.height_m, 'm')}",
+        "publishing": loop.publisher.address if loop.publisher else "nowhere",
+    }
+    for name, value in lines.items():
+        print(f"{name:11s} {value}", file=sys.stderr)
+    for warning in loop.warnings():
+        print(f"warning     {warning}", file=sys.stderr)
+
+
+def _known(value: float | None, unit: str) -> str:
+    return "not known" if value is None else f"{value:g} {unit}"
+
+
+@contextmanager
+def progress(source: Source, loop: TrackingLoop, args):
+    """A bar on stderr for whoever looks at it: frames, rate, time left, state. Gives what to call after each frame."""
+    if args.quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    total = args.frames or (None if source.is_live else source.frame_count)
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bar:
+        task = bar.add_task("starting", total=total)
+        due_s = 0.0
+
+        def on_frame(frame: BodyFrame) -> None:
+            nonlocal due_s
+            if time.monotonic() >= due_s:  # drawing costs more than a model step
+                due_s = time.monotonic() + 0.25
+                latency = loop.statistics.latency_ms().get("p50", 0.0)
+                text = f"{frame.state.value:8s} {loop.statistics.fps_now():5.1f} fps {latency:5.1f} ms"
+                text += f" {source.dropped} dropped" if source.is_live else ""
+                bar.update(task, completed=loop.statistics.frames_read, description=text)
+
+        yield on_frame
+        bar.update(task, completed=loop.statistics.frames_read)
+
+
+def summary(loop: TrackingLoop) -> dict:
+    s, m = loop.statistics, loop.meta
+    return {
+        "source": m.source,
+        "frames_read": s.frames_read,
+        "frames_tracked": s.frames_tracked,
+        "frames_warming": s.frames_warming,
+        "frames_lost": s.frames_lost,
+        "frames_published": loop.publisher.frames_published if loop.publisher else 0,
+        "dropped": loop.source.dropped,
+        "fps": s.fps_overall(),
+        "latency_ms": s.latency_ms(),
+        "stage_ms": s.stage_ms(),
+        "front_end": m.front_end,
+        "engine": m.engine,
+        "model_id": m.model_id,
+        "model_sha256": m.model_sha256,
+        "files": [str(export.path) for export in loop.exports],
+        "was_interrupted": loop.was_stopped,
+        "warnings": loop.warnings(),
+    }
+
+
+def _sum_up(loop: TrackingLoop, args) -> None:
+    if args.json:
+        print(json.dumps(summary(loop)))
+    if args.quiet:
+        return
+    s = loop.statistics
+    print(
+        f"{s.frames_read} frames at {s.fps_overall():.1f} fps: {s.frames_tracked} with a person, {s.frames_lost} without; "
+        f"{loop.source.dropped} dropped; capture to publish {s.latency_ms().get('p50', 0):.1f} ms (median)",
+        file=sys.stderr,
+    )
+    for export in loop.exports:
+        print(f"wrote {export.path}", file=sys.stderr)
+    for warning in loop.warnings():
+        print(f"warning: {warning}", file=sys.stderr)
