@@ -147,7 +147,8 @@ def _why_pip_failed(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     # The first ERROR is the cause, what follows are its consequences. Hash trouble is told over several lines.
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR:")] or lines[-1:] or ["no message"]
-    return f"pip failed: {errors[0][:300]}"
+    unreachable = " (is the package index reachable?)" if "from versions: none" in output else ""
+    return f"pip failed: {errors[0][:300]}{unreachable}"
 
 
 def _by_hand(asset: Asset) -> str:

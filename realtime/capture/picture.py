@@ -83,4 +83,4 @@ def to_bgr8(image: np.ndarray) -> np.ndarray:
         image = (image >> 8).astype(np.uint8)
     if grey:
         image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
-    return np.ascontiguousarray(image[..., :3])
+    return np.ascontiguousarray(image if image.shape[2] == 3 else image[..., :3])
