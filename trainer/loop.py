@@ -18,6 +18,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from realtime.body.errors import InputError
 
+from .muon import Muon
+
 Tensor = torch.Tensor
 
 RUN_JSON = "run.json"
@@ -63,7 +65,7 @@ def make_optimisers(net: nn.Module, c: TrainConfig) -> list[torch.optim.Optimize
     rest = [p for p in net.parameters() if id(p) not in chosen]
     return [
         torch.optim.AdamW(rest, lr=c.adamw, weight_decay=c.weight_decay, betas=(0.9, 0.98)),
-        torch.optim.Muon(blocks, lr=c.muon, weight_decay=c.weight_decay),
+        Muon(blocks, lr=c.muon, weight_decay=c.weight_decay),
     ]
 
 

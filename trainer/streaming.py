@@ -16,8 +16,6 @@ class OnnxStudent:
     """
 
     def __init__(self, model: Path | bytes):
-        import json
-
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -48,7 +46,7 @@ class OnnxStudent:
         self.kv[:, :, :, self.slot] = out.pop(STATE_OUTPUT)[:, :, :, 0]
         self.age_s += frame["dt_s"]
         self.age_s[0, self.slot] = 0
-        self.slot = (self.slot + 1) % self.age_s.shape[1]
+        self.slot = (self.slot + 1) % self.age_s.size
         return out
 
     def run(self, stream: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ UPPER_BODY = [9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]
 @dataclass(frozen=True, kw_only=True)
 class WindowConfig:
     frames: int = 32
-    batch: int = 16
+    batch: int = 24
     bank: float = 0.5  # share of windows with new motion and borrowed errors; the rest are pairs
     compose: float = 0.3  # share of those whose upper body comes from another clip (pose only, no dynamics)
     half_rate: float = 0.15  # share of windows at 15 frames a second

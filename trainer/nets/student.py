@@ -14,8 +14,8 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class StudentConfig:
-    width: int = 160
-    heads: int = 5
+    width: int = 128
+    heads: int = 4
     layers: int = 4
     window: int = 32  # frames a layer looks back, itself included
     dropout: float = 0.05

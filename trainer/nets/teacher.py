@@ -24,8 +24,8 @@ POSE = 6 * JOINT_COUNT
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherConfig:
-    width: int = 160
-    heads: int = 5
+    width: int = 128
+    heads: int = 4
     layers: int = 3
     window: int = 32  # frames it looks back, and ahead
     dropout: float = 0.05
