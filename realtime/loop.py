@@ -98,10 +98,9 @@ class TrackingLoop:
             return None
         t1_ns = time.monotonic_ns()
         frame = self.tracker.step(picture)
-        if self.source.is_live:
-            frame.stage_ns["wait"] = t1_ns - picture.t_capture_ns  # until somebody had time for the picture
-        else:
-            frame.stage_ns["decode"] = t1_ns - t0_ns
+        frame.stage_ns["wait"] = t1_ns - picture.t_capture_ns  # converted to BGR; live: and until we had time for it
+        if not self.source.is_live:
+            frame.stage_ns["decode"] = picture.t_capture_ns - t0_ns
         t2_ns = time.monotonic_ns()
         if self.publisher is not None:
             self.publisher.send_frame(frame)
