@@ -1,6 +1,7 @@
 """The publishing end: one XPUB socket that greets each subscriber with `meta`."""
 
 import time
+from pathlib import Path
 
 import msgspec
 import zmq
@@ -117,6 +118,8 @@ class Publisher:
         """Stop listening. Waits a limited time until connected subscribers have got what was sent to them."""
         self._socket.close()
         self._context.term()
+        if self.address.startswith("ipc:///"):
+            Path(self.address.removeprefix("ipc://")).unlink(missing_ok=True)  # libzmq leaves it
 
     def _send(self, topic: bytes, message: msgspec.Struct) -> None:
         self._encoder.encode_into(message, self._buffer)

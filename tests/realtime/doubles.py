@@ -1,10 +1,12 @@
 """Stand-ins for camera and front end: pictures whose content is chosen by the test."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from realtime.body.frames import LandmarkFrame
+from realtime.capture.picture import ClosesItself
 
 SIZE_PX = (64, 48)
 
@@ -51,6 +53,35 @@ class ScriptedFrontEnd:
         blue, green, _ = picture_bgr[0, 0]
         seen = self.script(int(blue) + 256 * int(green))
         return LandmarkFrame.nobody(SIZE_PX) if seen is None else seen
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class ListSource(ClosesItself):
+    """Gives the pictures of a list; an exception in it is raised when its turn comes."""
+
+    is_live = False
+    name = "list"
+    fps: float | None = 30.0
+    dropped = 0
+
+    def __init__(self, pictures: list):
+        self.frame_count: int | None = len(pictures)
+        self.warnings: list[str] = []
+        self._left = iter(pictures)
+
+    def read(self) -> Any:
+        item = next(self._left, None)
+        if isinstance(item, BaseException):
+            raise item
+        return item
 
     def close(self) -> None:
         pass
