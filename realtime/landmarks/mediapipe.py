@@ -5,6 +5,7 @@ first: the network always gets 256x256, so the cost does not depend on the size,
 """
 
 import zipfile
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ..capture.picture import ClosesItself
 from .native_log import without_chatter
 from .region import Region, follow, region_of_person, search_regions
 
+NOBODY_BGR = np.full((240, 320, 3), 128, np.uint8)
 BUNDLE_MEMBERS = {"pose_detector.tflite", "pose_landmarks_detector.tflite"}
 
 
@@ -24,6 +26,7 @@ class MediapipeFrontEnd(ClosesItself):
     """Pose Landmarker, followed by a window of our own for people who are small in the picture (see region.py).
 
     While nobody is followed each picture costs two looks: all of it, then one window of the search. Not thread-safe.
+    Who was just lost is looked for nearby first, in a window that grows as fast as people move.
 
     Args:
         landmarker: model bundle (.task).
@@ -42,14 +45,14 @@ class MediapipeFrontEnd(ClosesItself):
         self.warnings: list[str] = []
         self.not_finite_count = 0  # pictures whose landmarks were NaN or infinite: taken as nobody
         self._clock_ms = StrictClock()
-        self._region: Region | None = None  # None: the whole picture
+        self._region: Region | None = None  # where a person is being followed; None: nobody is
         self._image_size_px = (0, 0)
-        self._last_seen: Region | None = None
+        self._last_seen: tuple[np.ndarray, int] | None = None  # landmarks (33, 2), 0..1 of the picture; when, ms
         self._search_count = 0
         self._is_noisy = True  # until the landmark network has run once
         with without_chatter():
             self._landmarker = self._open(landmarker)
-            self._look(np.full((240, 320, 3), 128, np.uint8), 0)  # the first run takes 50 ms more
+            self._look(NOBODY_BGR, 0)  # the first run takes 50 ms more
         self._is_closed = False
 
     def _open(self, landmarker: Path):
@@ -74,30 +77,32 @@ class MediapipeFrontEnd(ClosesItself):
         if picture_bgr.dtype != np.uint8 or picture_bgr.ndim != 3 or picture_bgr.shape[2] != 3 or 0 in picture_bgr.shape:
             raise ShapeError(f"a picture is (H, W, 3) uint8 BGR, got {picture_bgr.shape} {picture_bgr.dtype}")
         image_size_px = (picture_bgr.shape[1], picture_bgr.shape[0])
-        if image_size_px != self._image_size_px:
-            self._image_size_px, self._region, self._last_seen = image_size_px, None, None
         t_ms = self._clock_ms(t_ns)
+        if image_size_px != self._image_size_px:
+            t_ms = self._start_anew(image_size_px, t_ms)
         if self._is_noisy:
             with without_chatter():
                 return self._find(picture_bgr, t_ms)
         return self._find(picture_bgr, t_ms)
 
+    def _start_anew(self, image_size_px: tuple[int, int], t_ms: int) -> int:
+        """Another picture size is another scene: forget the person. Returns a time that is still free."""
+        if self._region is not None:
+            # The model smooths in pixels: without a picture of nobody in between, a man of half the size drags for frames.
+            self._look(NOBODY_BGR, t_ms)
+            t_ms = self._clock_ms.again()
+        self._image_size_px, self._region, self._last_seen = image_size_px, None, None
+        return t_ms
+
     def _find(self, picture_bgr: np.ndarray, t_ms: int) -> LandmarkFrame:
-        """Look where the person was; then everywhere; then into the next window of the search."""
         size = self._image_size_px
-        looks: list[Region | None] = [None] if self._region is None else [self._region, None]
-        if self._region is None and (window := self._next_search()) is not None:
-            looks.append(window)
-        for count, region in enumerate(looks):
-            if count:
-                t_ms = self._clock_ms.again()
-            shown = picture_bgr if region is None else region.cut(picture_bgr)
-            seen = self._look(shown, t_ms)
+        for count, region in enumerate(self._looks(t_ms)):
+            seen = self._look(region.cut(picture_bgr), self._clock_ms.again() if count else t_ms)
             if seen is None:
                 continue
-            xy_norm = seen[:, :2] if region is None else region.to_image_norm(seen[:, :2], size)
-            zoom = 1.0 if region is None else region.width / size[0]
-            self._remember(region, xy_norm)
+            xy_norm = region.to_image_norm(seen[:, :2], size)
+            zoom = region.width / size[0]
+            self._remember(region, xy_norm, t_ms)
             return LandmarkFrame(
                 detected=True,
                 xy_norm=xy_norm.astype(np.float32),
@@ -110,22 +115,31 @@ class MediapipeFrontEnd(ClosesItself):
         self._region = None
         return LandmarkFrame.nobody(size)
 
-    def _next_search(self) -> Region | None:
-        """Where the person was last seen, in turn with the windows over the whole picture."""
+    def _looks(self, t_ms: int) -> Iterator[Region]:
+        """Where to look in this picture: where the person is, where they can have got to, everywhere, one search window."""
         size = self._image_size_px
-        windows = search_regions(size)
-        if self._last_seen and max(self._last_seen.width, self._last_seen.height) < 0.7 * max(size):
-            windows.insert(0, self._last_seen)
-        self._search_count += 1
-        return windows[(self._search_count - 1) % len(windows)] if windows else None
+        whole = Region.whole(size)
+        if self._region is not None:
+            yield self._region
+        if self._last_seen is not None:
+            xy_norm, seen_ms = self._last_seen
+            near = region_of_person(xy_norm, size, lost_s=(t_ms - seen_ms) / 1000)
+            # As long as that is not everywhere, nowhere else: a stranger elsewhere must not become the person.
+            if near != whole:
+                yield near
+                return
+        if self._region != whole:
+            yield whole
+        if windows := search_regions(size):
+            yield windows[self._search_count % len(windows)]
+            self._search_count += 1
 
-    def _remember(self, region: Region | None, xy_norm: np.ndarray) -> None:
-        size = self._image_size_px
-        self._last_seen = region_of_person(xy_norm, size)
+    def _remember(self, region: Region, xy_norm: np.ndarray, t_ms: int) -> None:
+        self._region = region
+        if region != Region.whole(self._image_size_px):
+            self._region = follow(region, xy_norm, self._image_size_px)
+        self._last_seen = (xy_norm, t_ms)
         self._search_count = 0
-        self._region = None if region is None else follow(region, xy_norm, size)
-        if self._region == Region.whole(size):
-            self._region = None
 
     def _look(self, shown_bgr: np.ndarray, t_ms: int) -> np.ndarray | None:
         """One call of the landmarker: (33, 8) x, y, z, visibility, presence, then metres; None for nobody."""

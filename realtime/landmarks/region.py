@@ -12,6 +12,7 @@ import numpy as np
 
 SEARCH_SIDE = 0.6  # of the picture's shorter side: finds people from 0.15 of it up
 FOLLOW_SIDE = 2.2  # of the person's larger extent
+LOST_SIDE_PER_S = 6.0  # how fast that window grows for a lost person, of the same extent: nobody gets away faster
 MIN_SIDE_PX = 160  # below, the model finds little
 PAN_PER_PICTURE = 0.04  # of the window's side
 ZOOM_PER_PICTURE = 0.03
@@ -62,11 +63,15 @@ def search_regions(image_size_px: tuple[int, int]) -> list[Region]:
     return sorted(regions, key=lambda r: float(np.hypot(*(np.array([r.left, r.top]) + side / 2 - middle))))
 
 
-def region_of_person(xy_norm: np.ndarray, image_size_px: tuple[int, int]) -> Region:
-    """The window in which these landmarks (33, 2), 0..1 of the picture, are large enough and have room to move."""
+def region_of_person(xy_norm: np.ndarray, image_size_px: tuple[int, int], lost_s: float = 0.0) -> Region:
+    """The window in which these landmarks (33, 2), 0..1 of the picture, are large enough and have room to move.
+
+    Args:
+        lost_s: how long ago they were seen.
+    """
     points_px = xy_norm * image_size_px
     low_px, high_px = points_px.min(axis=0), points_px.max(axis=0)
-    side_px = max(FOLLOW_SIDE * float((high_px - low_px).max()), MIN_SIDE_PX)
+    side_px = max((FOLLOW_SIDE + LOST_SIDE_PER_S * lost_s) * float((high_px - low_px).max()), MIN_SIDE_PX)
     return Region.around((low_px + high_px) / 2, side_px, image_size_px)
 
 

@@ -158,13 +158,47 @@ def test_a_small_person_is_found_through_the_window(landmarker, clip, share):
     assert np.median(errors) < 0.03 * share * 720  # of the stature
 
 
+def test_a_stranger_does_not_become_the_person(landmarker, clip):
+    """Whoever is lost is looked for where they can have got to before anybody else is followed."""
+    scale = 0.25 * 720 / (0.4 * clip[0].shape[0])
+    man = cv2.resize(clip[0], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height_px, width_px = man.shape[:2]
+
+    def picture(*lefts):
+        canvas = np.full((720, 1280, 3), 110, np.uint8)
+        for left in lefts:
+            canvas[150 : 150 + height_px, left : left + width_px] = man
+        return canvas
+
+    here, there = 60, 1000
+    alone, both, gone = picture(here), picture(here, there), picture(there)
+    frames = run(landmarker, [*[alone] * 30, *[gone] * 5, *[both] * 5])
+    assert frames[29].detected
+    assert [frame.detected for frame in frames[30:35]] == [False] * 5
+    assert [frame.detected for frame in frames[35:]] == [True] * 5
+    for frame in frames[35:]:
+        assert np.all(frame.xy_norm[:, 0] * 1280 < here + width_px)
+
+
+def test_a_stranger_is_followed_when_the_person_stays_away(landmarker, clip):
+    grey = np.full_like(clip[0], 128)
+    mirrored = np.hstack([grey, cv2.flip(clip[0], 1)])
+    frames = run(landmarker, [*[np.hstack([clip[0], grey])] * 3, *[mirrored] * 40])
+    assert frames[2].detected
+    assert frames[-1].detected
+    assert np.mean(frames[-1].xy_norm[:, 0]) > 0.5
+
+
 def test_sizes_may_change_from_picture_to_picture(landmarker, clip):
     half = cv2.resize(clip[0], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    [_, whole] = run(landmarker, [clip[0], clip[0]])
-    [_, smaller, *_] = run(landmarker, [clip[0], half, np.zeros((1, 1, 3), np.uint8), np.zeros((16, 16, 3), np.uint8)])
-    assert (whole.image_size_px, smaller.image_size_px) == ((1088, 1920), (544, 960))
-    assert smaller.detected
-    np.testing.assert_allclose(smaller.xy_norm, whole.xy_norm, atol=0.02)
+    tiny = [np.zeros((1, 1, 3), np.uint8), np.zeros((16, 16, 3), np.uint8)]
+    whole, *smaller, dot, square = run(landmarker, [clip[0], half, half, *tiny])
+    assert (whole.image_size_px, smaller[0].image_size_px) == ((1088, 1920), (544, 960))
+    assert whole.detected
+    assert (dot.detected, square.detected) == (False, False)
+    for got, expected in zip(smaller, run(landmarker, [half, half]), strict=True):
+        np.testing.assert_array_equal(got.xy_norm, expected.xy_norm)  # nothing of the other size's person is left
+        np.testing.assert_array_equal(got.landmarks_m, expected.landmarks_m)
 
 
 @pytest.mark.parametrize(
