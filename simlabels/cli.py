@@ -4,10 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from realtime.body.errors import BioHumanError
+from realtime.body.errors import BioHumanError, InputError
 
 EXAMPLES = """\
 examples:
+  biohuman-labels make cmu_bvh --out ~/biohuman-data/labels --jobs 2
+  biohuman-labels make my_capture --out labels --source-fps 60 --skip-bad
   biohuman-labels pairs rendered_pairs --out ~/biohuman-data/pairs
 """
 
@@ -20,6 +22,9 @@ def main(argv: list[str] | None = None) -> int:
     except BioHumanError as error:
         print(f"biohuman-labels: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("biohuman-labels: stopped; whole shards are kept, the same command goes on from there", file=sys.stderr)
+        return 130
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,8 +32,61 @@ def build_parser() -> argparse.ArgumentParser:
         prog="biohuman-labels", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_make(commands)
     add_pairs(commands)
     return parser
+
+
+def add_make(commands) -> None:
+    p = commands.add_parser("make", help="a folder of BVH to ground forces and muscle activations, by simulation")
+    p.add_argument(
+        "folder", type=Path, metavar="DIR", help="folder of .bvh files; manifest.csv and subjects.csv there are used"
+    )
+    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; complete shards there are kept")
+    p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1; each takes 7 s to start)")
+    p.add_argument(
+        "--fps", type=float, default=30.0, help="frames a second of the labels; faster motion is resampled (default: 30)"
+    )
+    p.add_argument(
+        "--source-fps", type=float, metavar="FPS", help="frames a second of the files, where their headers are wrong"
+    )
+    p.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read instead of stopping")
+    p.set_defaults(run=run_make)
+
+
+def run_make(args: argparse.Namespace) -> int:
+    from .needs import need
+
+    need()
+    for name in ("jobs", "fps", "source_fps"):
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            raise InputError(f"--{name.replace('_', '-')} should be positive, got {value:g}")
+    from .make import make_labels
+    from .progress import LabelProgress
+
+    with LabelProgress() as progress:
+        summary = make_labels(
+            args.folder,
+            args.out,
+            fps=args.fps,
+            source_fps=args.source_fps,
+            jobs=args.jobs,
+            skip_bad=args.skip_bad,
+            on_start=progress.start,
+            on_clip=progress.advance,
+        )
+    for message in summary.skipped.values():
+        print(f"biohuman-labels: left out: {message}", file=sys.stderr)
+    for name, title in (("all", "all clips"), ("feet_on_flat_ground_only", "feet on flat ground only")):
+        n = summary.info["counts"][name]
+        if n["frames"]:
+            own, smeared = 100 * n["own_rejected"] / n["frames"], 100 * n["rejected"] / n["frames"]
+            print(
+                f"{title}: {n['clips']} clips, {n['frames']} frames; rejected {own:.1f} %, with what they smear {smeared:.1f} %"
+            )
+    print(f"written to {args.out}")
+    return 0
 
 
 def add_pairs(commands) -> None:

@@ -122,8 +122,13 @@ class DatasetWriter:
         """Names of the items that are complete on disk."""
         return {row[self.layout.key] for row in self.index}
 
+    @property
+    def rows(self) -> list[dict]:
+        """Index rows of all items so far, on disk or waiting for their shard to fill."""
+        return self.index + [row for row, _ in self._pending]
+
     def add(self, row: dict, frames: dict[str, np.ndarray]) -> None:
-        """One item: its index row (JSON-able; keys beyond the index table's go to `dataset.json`) and its frame columns."""
+        """One item: its index row (JSON-able; keys beyond the index table's are kept in the shard) and its frame columns."""
         self._pending.append((row, frames))
         if sum(r["frames"] for r, _ in self._pending) >= self.shard_rows:
             self._flush()

@@ -1,0 +1,147 @@
+"""Ground forces without force plates: the forces under the feet that best carry the body.
+
+Eight points a foot. Each may push within a friction cone whose axis leans towards a pivot above the centre of mass, at a cost
+that rises where the point is high or fast. Without the pivot a least-norm solution has no opposite shear of the two feet in
+double support (fore-aft error 0.040 instead of 0.024 body weights against plates). World here: Z up, metres, newtons.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from .dynamics import CUTOFF_HZ, Mechanics, low_pass
+from .musculo.body import Body
+from .optimise import BoxQP, solve_warm
+
+HEEL_POINTS, POINTS = (0, 1), 8  # of each foot: 2 heel, 1 mid, 2 ball on the calcaneus; 3 on the toes
+TOE_POINTS = (3, 4, 5, 6, 7)
+_CALCN_POINTS_M = ((0.0, -0.02), (0.0, 0.02), (0.07, 0.025), (0.14, -0.03), (0.14, 0.04))  # forward, outward
+_TOES_POINTS_M = ((0.005, -0.03), (0.065, -0.02), (0.05, 0.03))
+_CALCN_SOLE_M, _TOES_SOLE_M = -0.020, -0.018
+
+FRICTION = 0.8
+PIVOT_M = 0.6  # above the centre of mass
+LARGEST_LEAN = 0.3
+GATE_HEIGHT_M, GATE_HEIGHT_WIDTH_M = 0.035, 0.010
+GATE_SPEED_M_S, GATE_SPEED_WIDTH_M_S = 0.40, 0.12
+GATE_OFF = 0.01
+ROOT_COMPLIANCE_BW = (0.03, 0.02)  # force; moment in body weights x metre
+FLOOR_WINDOW_S, FLOOR_PERCENTILE = 0.8, 10
+#: A foot that carries less is not in contact and has no centre of pressure.
+LOADED_BW = 0.05
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Forces of the ground on the feet, world axes."""
+
+    point_force_N: np.ndarray  # (T, 2 * POINTS, 3)
+    foot_wrench: np.ndarray  # (T, 2, 6): force N and moment N m about the calcaneus's origin
+    gate: np.ndarray  # (T, 2 * POINTS): 0..1, low and slow enough to carry
+    floor_m: np.ndarray  # (T,)
+    steps: np.ndarray  # (T,): -1 where the solver found no point
+
+
+def sole_points(body: Body) -> list[tuple[int, np.ndarray]]:
+    """(model body, place in it in metres) of the contact points: left foot, then right; generic sizes times the foot's."""
+    k = body.body_factor[body.model.body("calcn_r").id]
+    points = []
+    for side, outward in (("l", -1), ("r", 1)):
+        for bone, places, sole in (("calcn", _CALCN_POINTS_M, _CALCN_SOLE_M), ("toes", _TOES_POINTS_M, _TOES_SOLE_M)):
+            b = body.model.body(f"{bone}_{side}").id
+            points += [(b, k * np.array([x, sole, outward * z])) for x, z in places]
+    return points
+
+
+def floor_height_m(sole_m: np.ndarray, fps: float) -> np.ndarray:
+    """Height (T,) of the ground under the lower foot: follows drift and steps, bridges flights of up to 0.7 s."""
+    from scipy.ndimage import percentile_filter, uniform_filter1d
+
+    window = max(3, int(FLOOR_WINDOW_S * fps) | 1)
+    lowest = percentile_filter(sole_m[:, :, 2].min(1), FLOOR_PERCENTILE, window, mode="nearest")
+    return uniform_filter1d(lowest, window, mode="nearest")
+
+
+def ground_forces(body: Body, mechanics: Mechanics, fps: float, floor_m: np.ndarray | float | None = None) -> Ground:
+    """Contact forces of every frame from the root wrench that the motion needs; an unknown floor is estimated."""
+    sole_m = mechanics.sole_m
+    T, K = sole_m.shape[:2]
+    floor = floor_height_m(sole_m, fps) if floor_m is None else np.broadcast_to(floor_m, T)
+    gate = _gate(sole_m, floor, fps)
+    directions = _cone(sole_m, mechanics.com_m)
+    A = np.zeros((T, K, 4, 6))
+    A[..., :3] = directions
+    A[..., 3:] = np.cross((sole_m - mechanics.root_m[:, None])[:, :, None], directions)
+    weight = np.repeat(1 / np.maximum(gate, 1e-3) ** 2, 4, axis=1)
+    most = np.repeat(np.where(gate > GATE_OFF, 1e9, 0.0), 4, axis=1)
+    compliance = np.repeat(np.square(ROOT_COMPLIANCE_BW), 3)
+    share, steps = _solve_contacts(A.reshape(T, 4 * K, 6), weight, most, compliance, mechanics.root_wrench / body.weight_N)
+    force_N = (share.reshape(T, K, 4, 1) * directions).sum(2) * body.weight_N
+    force_N = low_pass(force_N, fps, CUTOFF_HZ)  # smooth hand-over between the feet
+    force_N *= force_N[..., 2:] > 0  # the filter rings in flight; the ground does not pull
+    return Ground(force_N, _on_calcaneus(force_N, mechanics), gate, floor, steps)
+
+
+def _gate(sole_m: np.ndarray, floor_m: np.ndarray, fps: float) -> np.ndarray:
+    from scipy.special import expit
+
+    speed = np.linalg.norm(np.gradient(sole_m, 1 / fps, axis=0), axis=2)
+    height = sole_m[:, :, 2] - floor_m[:, None]
+    return expit((GATE_HEIGHT_M - height) / GATE_HEIGHT_WIDTH_M) * expit((GATE_SPEED_M_S - speed) / GATE_SPEED_WIDTH_M_S)
+
+
+def _cone(sole_m: np.ndarray, com_m: np.ndarray) -> np.ndarray:
+    """Four generators (T, K, 4, 3) of each point's friction cone, vertical part 1."""
+    axis = com_m[:, None] + [0, 0, PIVOT_M] - sole_m
+    axis = axis / np.maximum(axis[..., 2:], 0.3)
+    axis[..., :2] = np.clip(axis[..., :2], -LARGEST_LEAN, LARGEST_LEAN)
+    axis[..., 2] = 1
+    sides = FRICTION * np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+    return axis[:, :, None] + sides
+
+
+@njit(cache=True)
+def _solve_contacts(A, weight, most, compliance, need):
+    T, m, n = A.shape
+    share, steps = np.zeros((T, m)), np.zeros(T, np.int64)
+    lam, r, lowest, count = np.zeros(n), np.zeros(n), np.zeros(m), np.full(m, n)
+    index = np.zeros((m, n), np.int64)
+    index[:] = np.arange(n)
+    for t in range(T):
+        qp = BoxQP(A[t], count, index, weight[t], lowest, most[t], compliance)
+        steps[t] = solve_warm(qp, need[t], lam, share[t], r)
+    return share, steps
+
+
+def _on_calcaneus(force_N: np.ndarray, mechanics: Mechanics) -> np.ndarray:
+    """Wrench of each foot (T, 2, 6). Toe forces act on the calcaneus too: the toe joint carries nothing, as with plates."""
+    T = len(force_N)
+    by_foot = force_N.reshape(T, 2, POINTS, 3)
+    lever = mechanics.sole_m.reshape(T, 2, POINTS, 3) - mechanics.foot_m[:, :, None]
+    return np.concatenate([by_foot.sum(2), np.cross(lever, by_foot).sum(2)], axis=-1)
+
+
+def pressure_centres_m(ground: Ground, mechanics: Mechanics, weight_N: float) -> np.ndarray:
+    """Centre of pressure (T, 2, 3) of each foot at floor height; NaN where the foot is unloaded."""
+    T = len(ground.floor_m)
+    push = np.maximum(ground.point_force_N[..., 2].reshape(T, 2, POINTS), 0)
+    total = push.sum(-1)
+    loaded = total > LOADED_BW * weight_N
+    weighted = (push[..., None] * mechanics.sole_m.reshape(T, 2, POINTS, 3)).sum(2)
+    centre = weighted / np.where(loaded, total, 1.0)[..., None]
+    centre[..., 2] = ground.floor_m[:, None]
+    centre[~loaded] = np.nan
+    return centre
+
+
+def contact_states(ground: Ground, weight_N: float) -> np.ndarray:
+    """Left heel, left toes, right heel, right toes (T, 4), 0..1: the points rest on the floor and the foot is loaded.
+
+    The largest gate of the region's points, times the foot's vertical force up to `LOADED_BW`.
+    """
+    T = len(ground.floor_m)
+    gate = ground.gate.reshape(T, 2, POINTS)
+    load = ground.point_force_N[..., 2].reshape(T, 2, POINTS).sum(-1) / (LOADED_BW * weight_N)
+    regions = np.stack([gate[:, :, HEEL_POINTS].max(-1), gate[:, :, TOE_POINTS].max(-1)], axis=-1)
+    return (regions * np.clip(load, 0, 1)[..., None]).reshape(T, 4)

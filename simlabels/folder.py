@@ -1,0 +1,121 @@
+"""A folder of motion capture: its BVH files, its manifest.csv and subjects.csv where there are any."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from realtime.body.errors import InputError
+
+MANIFEST, SUBJECTS = "manifest.csv", "subjects.csv"
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is known of a person; None = unknown."""
+
+    sex: str | None = None
+    age_years: float | None = None
+    height_m: float | None = None
+    mass_kg: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipFile:
+    """One BVH file and what the manifest says of it."""
+
+    clip: str
+    path: Path
+    subject: str = "unknown"
+    split: str = "train"
+    action: str = ""
+    floor_m: float | None = None  # None = estimate
+    contact_elsewhere: bool = False  # hands, seat, apparatus or uneven ground carry weight
+    props: bool = False  # something is handled that is not in the file
+    person: Subject = Subject()
+
+
+def list_clips(folder: Path) -> list[ClipFile]:
+    """The BVH files of a folder by name, joined with `manifest.csv` and `subjects.csv` (comment lines start with #).
+
+    manifest.csv: clip, subject, split; optional action, floor_m, flat_ground, other_contact, props.
+    subjects.csv: subject; optional sex, age_years, height_m, mass_kg; an empty cell is unknown.
+    Without a manifest every clip is split "train" of subject "unknown".
+
+    Raises:
+        InputError: no folder, no BVH, a file that the manifest does not list, a column or value that is wrong.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give the folder that holds the .bvh files")
+    paths = sorted(p for p in folder.iterdir() if p.name.endswith((".bvh", ".bvh.gz")))
+    if not paths:
+        raise InputError(f"{folder} holds no .bvh files; give the folder that does")
+    manifest = _table(folder / MANIFEST, key="clip", needed=("clip", "subject", "split"))
+    people = _table(folder / SUBJECTS, key="subject", needed=("subject",)) or {}
+    return [_clip_file(path, manifest, people, folder) for path in paths]
+
+
+def _clip_file(path: Path, manifest: dict | None, people: dict, folder: Path) -> ClipFile:
+    clip = path.name.removesuffix(".gz").removesuffix(".bvh")
+    if manifest is None:
+        return ClipFile(clip=clip, path=path)
+    if clip not in manifest:
+        raise InputError(f"{folder / MANIFEST} does not list {path.name}; add a row for it or move the file away")
+    row = manifest[clip]
+    where = f"{folder / MANIFEST}, clip {clip}"
+    if row["split"] not in SPLITS:
+        raise InputError(f"{where}: split should be one of {', '.join(SPLITS)}, got {row['split']!r}")
+    return ClipFile(
+        clip=clip,
+        path=path,
+        subject=row["subject"],
+        split=row["split"],
+        action=row.get("action") or "",
+        floor_m=_number(row.get("floor_m"), where, "floor_m"),
+        contact_elsewhere=_flag(row, "other_contact", "0", where) or not _flag(row, "flat_ground", "1", where),
+        props=_flag(row, "props", "0", where),
+        person=_subject(people.get(row["subject"], {}), f"{folder / SUBJECTS}, subject {row['subject']}"),
+    )
+
+
+def _subject(row: dict, where: str) -> Subject:
+    numbers = {name: _number(row.get(name), where, name) for name in ("age_years", "height_m", "mass_kg")}
+    return Subject(sex=row.get("sex") or None, **numbers)
+
+
+def _table(path: Path, *, key: str, needed: tuple[str, ...]) -> dict[str, dict[str, str]] | None:
+    """Rows of a CSV by their key; None if there is no such file."""
+    if not path.exists():
+        return None
+    try:
+        lines = [
+            line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip() and not line.startswith("#")
+        ]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text: {error}") from error
+    reader = csv.DictReader(lines)
+    missing = [name for name in needed if name not in (reader.fieldnames or [])]
+    if missing:
+        raise InputError(f"{path} has no column {missing[0]!r}; it should have {', '.join(needed)}")
+    rows: dict[str, dict[str, str]] = {}
+    for row in reader:
+        if row[key] in rows:
+            raise InputError(f"{path} lists {key} {row[key]!r} twice")
+        rows[row[key]] = row
+    return rows
+
+
+def _number(text: str | None, where: str, column: str) -> float | None:
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError(f"{where}: {column} should be a number, got {text!r}") from error
+
+
+def _flag(row: dict[str, str], column: str, default: str, where: str) -> bool:
+    text = row.get(column) or default
+    if text not in ("0", "1"):
+        raise InputError(f"{where}: {column} should be 0 or 1, got {text!r}")
+    return text == "1"

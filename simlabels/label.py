@@ -1,0 +1,194 @@
+"""One clip through the whole chain: SMPL-24 motion to forces, activations and the verdict which frames hold.
+
+Inside, the world is MuJoCo's (Z up); what comes out is the dataset's (Y up, floor at y = 0).
+"""
+
+from dataclasses import dataclass
+from time import process_time
+
+import numpy as np
+
+from realtime.body.dataset import REJECT_REASONS
+from realtime.body.errors import InputError
+from realtime.body.rotations import to_quat_wxyz
+
+from .contact import Ground, contact_states, ground_forces, pressure_centres_m, sole_points
+from .dynamics import Mechanics, Motion, derivatives, inverse_dynamics
+from .ik import inverse_kinematics
+from .musculo.body import ROOT_DOFS, Body
+from .musculo.scale import estimated_mass_kg, scale_body, segment_factors
+from .optimise import Activations, solve_activations
+from .readers.retarget import SmplMotion
+
+#: MuJoCo's axes from ours: (x, y, z) -> (x, -z, y).
+R_MJ_WORLD = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+FEWEST_FRAMES = 12
+SMOOTH_WINDOW, SMOOTH_ORDER, SMOOTH_FPS = 11, 2, 30
+
+LIMITS = {"ik_m": 0.05, "force_BW": 0.2, "moment_BW_m": 0.1, "reserve_Nm_per_kg": 0.25}
+#: Filters and smoothing smear a bad frame over this many on either side, at 30 frames a second.
+SMEARED_FRAMES = 6
+#: At a hanging arm no muscle moves this coordinate; its reserve takes a tiny moment and says nothing.
+SINGULAR_JOINT = "elv_angle"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """One labelled clip."""
+
+    frames: dict[str, np.ndarray]  # columns of LABEL_FRAMES, all but clip and frame
+    own_reject: np.ndarray  # (T,) uint8: bits of REJECT_REASONS by the frame's own criteria
+    stature_m: float
+    mass_kg: float
+    seconds: dict[str, float]  # CPU time of each stage
+
+
+def label_clip(body: Body, motion: SmplMotion, *, contact_elsewhere: bool = False, mass_kg: float | None = None) -> Labels:
+    """Labels of a clip whose floor is at y = 0; `body` is scaled to the person and left so.
+
+    Args:
+        contact_elsewhere: hands, seat or uneven ground carry weight: the pose is kept, the dynamics are rejected.
+        mass_kg: None = estimated from the stature.
+
+    Raises:
+        InputError: the clip is too short.
+    """
+    if len(motion.pelvis_m) < FEWEST_FRAMES:
+        raise InputError(f"the clip has {len(motion.pelvis_m)} frames, at least {FEWEST_FRAMES} are needed")
+    clock = _Clock()
+    joints_m, R_global = motion.forward()
+    joints_mj = joints_m @ R_MJ_WORLD.T
+    # Pelvis and chest only: foot rotations of the BVH skeleton have a splayed rest pose.
+    R_mj = np.full_like(R_global, np.nan)
+    R_mj[:, [0, 9]] = R_MJ_WORLD @ R_global[:, [0, 9]]
+    factors = segment_factors(body, joints_mj)
+    mass_kg = mass_kg or estimated_mass_kg(factors)
+    scale_body(body, factors, mass_kg)
+    clock.lap("scale")
+    kinematics = inverse_kinematics(body, joints_mj, R_mj)
+    clock.lap("ik")
+    state = solve_clip(body, kinematics.q, motion.fps, clock=clock)
+    own = _own_reject(body, state, kinematics.rms_m, contact_elsewhere)
+    frames = _columns(body, motion, state, kinematics.rms_m, smeared(own, motion.fps))
+    clock.lap("columns")
+    return Labels(frames=frames, own_reject=own, stature_m=motion.stature_m, mass_kg=mass_kg, seconds=clock.seconds)
+
+
+@dataclass(frozen=True)
+class ClipState:
+    """What the simulation knows of a clip, MuJoCo's world."""
+
+    motion: Motion
+    mechanics: Mechanics
+    ground: Ground
+    force: np.ndarray  # (T, 37): generalised forces with the ground's taken off; [:6] is the residual
+    activations: Activations
+
+
+def solve_clip(
+    body: Body,
+    q: np.ndarray,
+    fps: float,
+    *,
+    foot_wrench: np.ndarray | None = None,
+    floor_m: float | None = None,
+    clock: "_Clock | None" = None,
+) -> ClipState:
+    """Dynamics and activations of reduced positions (T, 38).
+
+    Args:
+        foot_wrench: measured force and moment about the world's origin under each foot, (T, 2, 6); None = estimated.
+        floor_m: height of the floor if it is known better than by the feet.
+    """
+    clock = clock or _Clock()
+    motion = derivatives(q, fps)
+    clock.lap("filter")
+    mechanics = inverse_dynamics(body, motion, sole_points(body))
+    clock.lap("mujoco")
+    ground = ground_forces(body, mechanics, fps, floor_m)
+    wrench = ground.foot_wrench
+    if foot_wrench is not None:
+        moment = foot_wrench[..., 3:] - np.cross(mechanics.foot_m, foot_wrench[..., :3])
+        wrench = np.concatenate([foot_wrench[..., :3], moment], axis=-1)
+    force = mechanics.force - np.einsum("tsk,tskn->tn", wrench, mechanics.foot_jacobian)
+    clock.lap("contact")
+    dofs = (body.muscle_dofs.count, body.muscle_dofs.joint)
+    activations = solve_activations(
+        force[:, ROOT_DOFS:], mechanics.moment_arm_m, mechanics.length_m, mechanics.speed_m_s, dofs, body.muscles
+    )
+    clock.lap("optimise")
+    return ClipState(motion, mechanics, ground, force, activations)
+
+
+def smooth(activation: np.ndarray, fps: float) -> np.ndarray:
+    """Savitzky-Golay over 11 frames of second order at 30 frames a second, clipped to 0..1."""
+    from scipy.signal import savgol_filter
+
+    window = round(SMOOTH_WINDOW * fps / SMOOTH_FPS) | 1
+    window = min(window, (len(activation) - 1) | 1)
+    return np.clip(savgol_filter(activation, window, SMOOTH_ORDER, axis=0), 0, 1)
+
+
+def _own_reject(body: Body, state: ClipState, ik_rms_m: np.ndarray, contact_elsewhere: bool) -> np.ndarray:
+    named = [i for i, joint in enumerate(body.joints) if not joint.startswith(SINGULAR_JOINT)]
+    reserve = np.abs(state.activations.reserve_Nm[:, named]).max(1)
+    bad = {
+        "ik": ik_rms_m > LIMITS["ik_m"],
+        "force": np.linalg.norm(state.force[:, :3], axis=1) > LIMITS["force_BW"] * body.weight_N,
+        "moment": np.linalg.norm(state.force[:, 3:6], axis=1) > LIMITS["moment_BW_m"] * body.weight_N,
+        "reserve": reserve > LIMITS["reserve_Nm_per_kg"] * body.mass_kg,
+        "solver": (state.activations.steps < 0) | (state.ground.steps < 0) | ~np.isfinite(state.force).all(1),
+        "contact_elsewhere": np.full(len(ik_rms_m), contact_elsewhere),
+    }
+    assert tuple(bad) == REJECT_REASONS
+    bits = np.zeros(len(ik_rms_m), np.uint8)
+    for i, frames in enumerate(bad.values()):
+        bits |= frames.astype(np.uint8) << np.uint8(i)
+    return bits
+
+
+def smeared(bits: np.ndarray, fps: float) -> np.ndarray:
+    """Reject bits (T,) with each spread over the frames that filter and smoothing smear it to."""
+    reach = round(SMEARED_FRAMES * fps / SMOOTH_FPS)
+    out = bits.copy()
+    for shift in range(1, min(reach, len(bits) - 1) + 1):
+        out[shift:] |= bits[:-shift]
+        out[:-shift] |= bits[shift:]
+    return out
+
+
+def _columns(
+    body: Body, motion: SmplMotion, state: ClipState, ik_rms_m: np.ndarray, reject: np.ndarray
+) -> dict[str, np.ndarray]:
+    BW = body.weight_N
+    root_force = state.force[:, :3] @ R_MJ_WORLD / BW
+    root_moment = (state.mechanics.R_world_root @ state.force[:, 3:6, None])[..., 0] @ R_MJ_WORLD / BW
+    cop_m = np.nan_to_num(pressure_centres_m(state.ground, state.mechanics, BW) @ R_MJ_WORLD)
+    return {
+        "quat_wxyz": to_quat_wxyz(motion.R_local),
+        "pelvis_m": motion.pelvis_m,
+        "valid": reject == 0,
+        "reject": reject,
+        "contact": contact_states(state.ground, BW),
+        "grf_BW": state.ground.foot_wrench[..., :3] @ R_MJ_WORLD / BW,
+        "cop_m": cop_m,
+        "activation": smooth(state.activations.activation, motion.fps),
+        "activation_raw": state.activations.activation,
+        "tau_Nm": state.force[:, ROOT_DOFS:],
+        "reserve_Nm": state.activations.reserve_Nm,
+        "residual_BW": np.concatenate([root_force, root_moment], axis=1),
+        "ik_rms_m": ik_rms_m,
+    }
+
+
+class _Clock:
+    """CPU seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = process_time()
+
+    def lap(self, stage: str) -> None:
+        now = process_time()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
+        self._since = now

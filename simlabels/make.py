@@ -1,0 +1,262 @@
+"""A folder of BVH to a label dataset: clips through the chain on several processes, shards in a fixed order, resumable."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from realtime.body.dataset import REJECT_REASONS
+from realtime.body.errors import BioHumanError, InputError
+from realtime.body.muscles import muscle_table
+
+from . import contact, dynamics, label, optimise
+from .dataset import LABELS, DatasetWriter, file_sha256
+from .folder import MANIFEST, SUBJECTS, ClipFile, list_clips
+from .label import Labels, label_clip
+from .musculo.body import Body
+from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256
+from .readers.bvh import read_bvh
+from .readers.resample import resample
+from .readers.retarget import estimated_floor_m, retarget
+
+FPS = 30.0
+_PACKAGES = ("mujoco", WHEEL, "numpy", "scipy", "numba", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Done:
+    """One clip's result: its index row and columns, or why it has none."""
+
+    clip: ClipFile
+    row: dict
+    frames: dict[str, np.ndarray]
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    clips: int
+    frames: int
+    skipped: dict[str, str]
+    info: dict
+
+
+def make_labels(
+    folder: Path,
+    out: Path,
+    *,
+    fps: float = FPS,
+    source_fps: float | None = None,
+    jobs: int = 1,
+    skip_bad: bool = False,
+    body: Body | None = None,
+    on_clip: Callable[[Done], None] = lambda done: None,
+    on_start: Callable[[list[ClipFile], set[str]], None] = lambda clips, kept: None,
+) -> Summary:
+    """Labels every clip of `folder` into `out`.
+
+    Args:
+        fps: frame rate of the labels; faster motion is resampled.
+        source_fps: overrides the frame rate of the files.
+        jobs: processes; each builds its own body (7 s).
+        skip_bad: a file that cannot be read is named in `dataset.json` and left out, instead of ending the run.
+        body: used when jobs is 1, else built.
+        on_start, on_clip: called with all clips and the names kept from an earlier run; with each finished clip.
+
+    Raises:
+        InputError: a file cannot be read and `skip_bad` is off.
+        OutputError: `out` holds something else or cannot be written.
+    """
+    clips = list_clips(folder)
+    settings = run_settings(folder, clips, fps, source_fps)
+    writer = DatasetWriter(out, LABELS, settings)
+    kept = writer.done
+    on_start(clips, kept)
+    todo = [clip for clip in clips if clip.clip not in kept]
+    skipped: dict[str, str] = {}
+    with _runner(jobs if len(todo) > 1 else 1, body, fps, source_fps) as run:
+        for done in run(todo):
+            if done.error is None:
+                writer.add(done.row, done.frames)
+            elif skip_bad:
+                skipped[done.clip.clip] = done.error
+            else:
+                raise InputError(f"{done.error}; mend or remove the file, or go on without it by --skip-bad")
+            on_clip(done)
+    rows = writer.rows
+    if not rows:
+        raise InputError(f"none of the {len(clips)} files in {folder} could be read; the first: {next(iter(skipped.values()))}")
+    info = dataset_info(rows, clips, skipped)
+    writer.finish(info)
+    return Summary(len(rows), sum(row["frames"] for row in rows), skipped, info)
+
+
+def run_settings(folder: Path, clips: list[ClipFile], fps: float, source_fps: float | None) -> dict:
+    """Everything the labels hang on: two runs with equal settings give the same dataset."""
+    tables = [folder / name for name in (MANIFEST, SUBJECTS) if (folder / name).exists()]
+    return {
+        "fps": fps,
+        "source_fps": source_fps,
+        "model": f"{WHEEL} {WHEEL_VERSION} myofullbody without fingers, mended",
+        "model_sha256": model_sha256(),
+        "simulation": simulation_settings(),
+        "inputs_sha256": {path.name: file_sha256(path) for path in (*tables, *(clip.path for clip in clips))},
+    }
+
+
+def simulation_settings() -> dict:
+    """The constants of the chain, as they stand in the code."""
+    return {
+        "cutoff_Hz": dynamics.CUTOFF_HZ,
+        "friction": contact.FRICTION,
+        "pivot_m": contact.PIVOT_M,
+        "gate": [contact.GATE_HEIGHT_M, contact.GATE_HEIGHT_WIDTH_M, contact.GATE_SPEED_M_S, contact.GATE_SPEED_WIDTH_M_S],
+        "root_compliance_BW": list(contact.ROOT_COMPLIANCE_BW),
+        "floor": [contact.FLOOR_WINDOW_S, contact.FLOOR_PERCENTILE],
+        "loaded_BW": contact.LOADED_BW,
+        "lowest_activation": optimise.LOWEST_ACTIVATION,
+        "reserve_scale_Nm": optimise.RESERVE_SCALE_NM,
+        "solver_tolerance": optimise.TOLERANCE,
+        "smoothing": ["Savitzky-Golay", label.SMOOTH_WINDOW, label.SMOOTH_ORDER, label.SMOOTH_FPS],
+        "reject": label.LIMITS,
+        "smeared_frames": label.SMEARED_FRAMES,
+    }
+
+
+def label_file(body: Body, clip: ClipFile, fps: float = FPS, source_fps: float | None = None) -> Done:
+    """One file through the chain; a file that cannot be used comes back with its error."""
+    try:
+        bvh = read_bvh(clip.path, source_fps)
+        motion = retarget(bvh)
+        floor_m = estimated_floor_m(bvh) if clip.floor_m is None else clip.floor_m
+        motion = resample(replace(motion, pelvis_m=motion.pelvis_m - [0, floor_m, 0]), fps)
+        labels = label_clip(body, motion, contact_elsewhere=clip.contact_elsewhere, mass_kg=clip.person.mass_kg)
+    except BioHumanError as error:
+        message = str(error)
+        return Done(clip, {}, {}, message if str(clip.path) in message else f"{clip.path}: {message}")
+    T = len(motion.pelvis_m)
+    frames = {"clip": np.full(T, clip.clip, dtype=object), "frame": np.arange(T, dtype=np.int32), **labels.frames}
+    return Done(clip, _index_row(clip, motion.rest_m, floor_m, fps, labels), frames)
+
+
+def _index_row(clip: ClipFile, rest_m: np.ndarray, floor_m: float, fps: float, labels: Labels) -> dict:
+    """The clip's row of clips.parquet, and under `more` what only dataset.json counts."""
+    own, valid = labels.own_reject, labels.frames["valid"]
+    reserves = np.abs(labels.frames["reserve_Nm"][own == 0])
+    more = {
+        "floor_m": floor_m,
+        "props": clip.props,
+        "contact_elsewhere": clip.contact_elsewhere,
+        "own_rejected": int((own > 0).sum()),
+        "own_by_reason": _by_reason(own),
+        "by_reason": _by_reason(labels.frames["reject"]),
+        "reserves": int(reserves.size),
+        "reserves_above_2_Nm": int((reserves > 2).sum()),
+        "seconds": labels.seconds,
+    }
+    return {
+        "clip": clip.clip,
+        "subject": clip.subject,
+        "split": clip.split,
+        "action": clip.action,
+        "fps": fps,
+        "frames": len(valid),
+        "rest_m": rest_m.tolist(),
+        "height_m": clip.person.height_m or labels.stature_m,
+        "mass_kg": labels.mass_kg,
+        "frames_rejected": int((~valid).sum()),
+        "more": more,
+    }
+
+
+def _by_reason(bits: np.ndarray) -> dict[str, int]:
+    return {reason: int((bits >> i & 1).sum()) for i, reason in enumerate(REJECT_REASONS)}
+
+
+def dataset_info(rows: list[dict], clips: list[ClipFile], skipped: dict[str, str]) -> dict:
+    """What `dataset.json` says beyond the settings: counts, muscles, joints, subjects."""
+    feet_only = [row for row in rows if not row["more"]["contact_elsewhere"]]
+    people = {clip.subject: clip.person for clip in clips}
+    return {
+        "counts": {
+            "clips": len(rows),
+            "frames": sum(row["frames"] for row in rows),
+            "splits": {s: _count([r for r in rows if r["split"] == s]) for s in dict.fromkeys(row["split"] for row in rows)},
+            "all": _count(rows),
+            "feet_on_flat_ground_only": _count(feet_only),
+        },
+        "subjects": {name: asdict(person) for name, person in sorted(people.items())},
+        "muscles": [[m.index, m.name, m.region, m.side, m.group] for m in muscle_table()],
+        "muscle_columns": ["index", "name", "region", "side", "group"],
+        "joints": list(joint_names()),
+        "reject_reasons": list(REJECT_REASONS),
+        "clip_details": {row["clip"]: {k: v for k, v in row["more"].items() if k != "seconds"} for row in rows},
+        "skipped": skipped,
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def _count(rows: list[dict]) -> dict:
+    """Rejected frames: by the frame's own criteria, and after spreading each over the frames it smears."""
+    total = sum(row["frames"] for row in rows)
+    more = [row["more"] for row in rows]
+    reserves = sum(m["reserves"] for m in more)
+    return {
+        "clips": len(rows),
+        "frames": total,
+        "own_rejected": sum(m["own_rejected"] for m in more),
+        "own_by_reason": {r: sum(m["own_by_reason"][r] for m in more) for r in REJECT_REASONS},
+        "rejected": sum(row["frames_rejected"] for row in rows),
+        "by_reason": {r: sum(m["by_reason"][r] for m in more) for r in REJECT_REASONS},
+        "accepted_reserves_above_2_Nm_share": sum(m["reserves_above_2_Nm"] for m in more) / max(reserves, 1),
+    }
+
+
+def joint_names() -> tuple[str, ...]:
+    """The 31 joints in the order of `tau_Nm` and `reserve_Nm`; a test holds them against the model."""
+    trunk = ("flex_extension", "lat_bending", "axial_rotation")
+    arm = ("elv_angle", "shoulder_elv", "shoulder_rot", "elbow_flex", "pro_sup", "deviation", "flexion")
+    leg = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle", "mtp_angle")
+    return trunk + tuple(f"{joint}_{side}" for part in (arm, leg) for side in ("r", "l") for joint in part)
+
+
+# ---- processes
+_worker_body: Body | None = None
+
+
+def _start_worker() -> None:
+    """A worker leaves Ctrl-C to its parent, which then ends it."""
+    global _worker_body
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _worker_body = Body()
+
+
+def _work(job: tuple[ClipFile, float, float | None]) -> Done:
+    assert _worker_body is not None, "the pool starts workers with _start_worker"
+    return label_file(_worker_body, *job)
+
+
+@contextmanager
+def _runner(jobs: int, body: Body | None, fps: float, source_fps: float | None) -> Iterator[Callable]:
+    """A function that labels clips one after the other, in order, on `jobs` processes."""
+    if jobs <= 1:
+
+        def run_here(clips: list[ClipFile]) -> Iterator[Done]:
+            own = body or (Body() if clips else None)
+            for clip in clips:
+                assert own is not None
+                yield label_file(own, clip, fps, source_fps)
+
+        yield run_here
+        return
+    # Workers compute on one core each; without this every one of them starts a BLAS thread per core.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    with multiprocessing.get_context("spawn").Pool(jobs, _start_worker) as pool:
+        yield lambda clips: pool.imap(_work, [(clip, fps, source_fps) for clip in clips])

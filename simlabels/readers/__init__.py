@@ -1,0 +1,1 @@
+"""Motion files in: BVH, re-targeted to SMPL-24."""

@@ -1,0 +1,211 @@
+"""Reads BVH motion capture: a HIERARCHY of joints with OFFSETs and CHANNELS, a MOTION block of frames.
+
+Rules where the format is silent:
+- Unit: BVH has none. It is the one known unit (metre, centimetre, millimetre, inch, CMU's 0.056444 m) that makes a leg, hip to
+  ankle, 0.55 to 1.15 m long; the ranges do not overlap.
+- Frame rate: 1 / `Frame Time`, to two decimals. Headers of some releases are wrong (CMU's 60 Hz takes say 120): then give the rate.
+- Channels multiply in the order they are listed; positions count for the root only.
+"""
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realtime.body.errors import InputError
+
+#: CMU's length unit: inch / 0.45.
+UNITS_M = {"metre": 1.0, "inch": 0.0254, "CMU (inch / 0.45)": 0.0254 / 0.45, "centimetre": 0.01, "millimetre": 0.001}
+LEG_RANGE_M = (0.55, 1.15)
+LEG_BONES = ("LeftLeg", "LeftFoot")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bvh:
+    """A motion in metres; rotations are local to the parent."""
+
+    names: list[str]  # end sites are called PARENT_end
+    parents: list[int]
+    offsets_m: np.ndarray  # (J, 3)
+    R_local: np.ndarray  # (T, J, 3, 3)
+    root_m: np.ndarray  # (T, 3)
+    fps: float
+    unit_m: float
+
+    def forward(self) -> tuple[np.ndarray, np.ndarray]:
+        """Joint positions (T, J, 3), m, and global rotations (T, J, 3, 3)."""
+        position, R = np.zeros((*self.R_local.shape[:2], 3)), np.zeros_like(self.R_local)
+        for j, p in enumerate(self.parents):
+            position[:, j] = self.root_m if p < 0 else position[:, p] + R[:, p] @ self.offsets_m[j]
+            R[:, j] = self.R_local[:, j] if p < 0 else R[:, p] @ self.R_local[:, j]
+        return position, R
+
+    def zero_pose_m(self) -> np.ndarray:
+        """Joint positions (J, 3) with all rotations zero and the root at the origin."""
+        position = np.zeros_like(self.offsets_m)
+        for j, p in enumerate(self.parents):
+            if p >= 0:
+                position[j] = position[p] + self.offsets_m[j]
+        return position
+
+
+@dataclass
+class _Joints:
+    names: list[str]
+    parents: list[int]
+    offsets: list[list[float]]
+    channels: list[tuple[int, str]]  # (joint, such as "Zrotation"), in file order
+
+
+def read_bvh(path: Path, fps: float | None = None) -> Bvh:
+    """The motion in a .bvh or .bvh.gz file.
+
+    Args:
+        fps: overrides the file's frame time.
+
+    Raises:
+        InputError: no such file, no HIERARCHY, no MOTION, cut short, numbers missing, an unknown unit; names the file.
+    """
+    lines = _lines(path)
+    if not any(lines):
+        raise InputError(f"{path} is empty; it should be a BVH file")
+    if lines[0] != "HIERARCHY":
+        raise InputError(f"{path} does not begin with HIERARCHY; it is not a BVH file")
+    if "MOTION" not in lines:
+        raise InputError(f"{path} has no MOTION; it is cut short or holds no motion")
+    start = lines.index("MOTION")
+    joints = _hierarchy(path, " ".join(lines[1:start]).replace("{", " { ").replace("}", " } ").split())
+    frames, frame_time_s = _motion_head(path, lines[start + 1 : start + 3])
+    values = _frames(path, lines[start + 3 :], frames, len(joints.channels))
+    unit_m = _unit_m(path, joints)
+    R_local, root = _transforms(joints, values)
+    return Bvh(
+        names=joints.names,
+        parents=joints.parents,
+        offsets_m=np.array(joints.offsets) * unit_m,
+        R_local=R_local,
+        root_m=root * unit_m,
+        fps=fps or round(1 / frame_time_s, 2),
+        unit_m=unit_m,
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as f:
+            return [line.strip() for line in f.read().strip().splitlines()]
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text: {error}") from error
+
+
+def _hierarchy(path: Path, tokens: list[str]) -> _Joints:
+    joints = _Joints([], [], [], [])
+    stack: list[int] = []
+    at = 0
+
+    def take(count: int) -> list[str]:
+        nonlocal at
+        at += count
+        if at > len(tokens):
+            raise InputError(f"{path}: the HIERARCHY ends in the middle of a joint; the file is cut short")
+        return tokens[at - count : at]
+
+    while at < len(tokens):
+        (word,) = take(1)
+        if word in ("ROOT", "JOINT", "End"):
+            if word == "End" and not stack:
+                raise InputError(f"{path}: an End Site stands outside a joint")
+            name, brace = take(2)
+            if brace != "{":
+                raise InputError(f"{path}: '{{' expected after {word} {name}, found {brace!r}")
+            joints.names.append(name if word != "End" else f"{joints.names[stack[-1]]}_end")
+            joints.parents.append(stack[-1] if stack else -1)
+            joints.offsets.append([0.0, 0.0, 0.0])
+            stack.append(len(joints.names) - 1)
+        elif word == "OFFSET" and stack:
+            joints.offsets[stack[-1]] = _numbers(path, take(3), "OFFSET")
+        elif word == "CHANNELS" and stack:
+            (count,) = _numbers(path, take(1), "CHANNELS")
+            joints.channels += [(stack[-1], _channel(path, c)) for c in take(int(count))]
+        elif word == "}" and stack:
+            stack.pop()
+        else:
+            raise InputError(f"{path}: {word!r} does not belong into the HIERARCHY")
+    if stack or not joints.names:
+        raise InputError(f"{path}: the HIERARCHY has no root or is not closed; the file is cut short")
+    return joints
+
+
+def _channel(path: Path, name: str) -> str:
+    if name[:1] not in ("X", "Y", "Z") or name[1:] not in ("position", "rotation"):
+        raise InputError(f"{path}: no channel is called {name!r}; known are X, Y, Z with position or rotation")
+    return name
+
+
+def _numbers(path: Path, words: list[str], what: str) -> list[float]:
+    try:
+        return [float(w) for w in words]
+    except ValueError as error:
+        raise InputError(f"{path}: {what} should be numbers, found {' '.join(words)!r}") from error
+
+
+def _motion_head(path: Path, lines: list[str]) -> tuple[int, float]:
+    if len(lines) != 2 or not lines[0].startswith("Frames:") or not lines[1].startswith("Frame Time:"):
+        raise InputError(f"{path}: 'Frames: N' and 'Frame Time: S' should follow MOTION")
+    frames, frame_time_s = _numbers(path, [line.split(":")[1] for line in lines], "Frames and Frame Time")
+    if frames < 1 or frame_time_s <= 0:
+        raise InputError(f"{path}: {frames:g} frames of {frame_time_s:g} s are no motion")
+    return int(frames), frame_time_s
+
+
+def _frames(path: Path, lines: list[str], frames: int, channels: int) -> np.ndarray:
+    lines = [line for line in lines if line]
+    if len(lines) != frames:
+        raise InputError(f"{path} announces {frames} frames and holds {len(lines)}; it is cut short or damaged")
+    try:
+        values = np.array(" ".join(lines).split(), dtype=float)
+    except ValueError as error:
+        raise InputError(f"{path}: {error} in the MOTION block") from error
+    if values.size != frames * channels:
+        per_frame = values.size / frames
+        raise InputError(
+            f"{path}: frames should have {channels} numbers, found {per_frame:g} on average; it is cut short or damaged"
+        )
+    if not np.isfinite(values).all():
+        raise InputError(f"{path}: a number in the MOTION block is not finite")
+    return values.reshape(frames, channels)
+
+
+def _unit_m(path: Path, joints: _Joints) -> float:
+    missing = [bone for bone in LEG_BONES if bone not in joints.names]
+    if missing:
+        raise InputError(f"{path} has no joint {missing[0]!r}; joints should be named as in CMU's BVH files")
+    leg = sum(float(np.linalg.norm(joints.offsets[joints.names.index(bone)])) for bone in LEG_BONES)
+    for unit_m in UNITS_M.values():
+        if LEG_RANGE_M[0] <= leg * unit_m <= LEG_RANGE_M[1]:
+            return unit_m
+    raise InputError(f"{path}: a leg is {leg:g} units long, which is no human leg in {', '.join(UNITS_M)}")
+
+
+def _transforms(joints: _Joints, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Local rotations (T, J, 3, 3) and root positions (T, 3) in file units."""
+    R_local = np.tile(np.eye(3), (len(values), len(joints.names), 1, 1))
+    root = np.zeros((len(values), 3))
+    for k, (j, channel) in enumerate(joints.channels):
+        axis = "XYZ".index(channel[0])
+        if channel.endswith("rotation"):
+            R_local[:, j] = R_local[:, j] @ axis_rotation(np.radians(values[:, k]), axis)
+        elif j == 0:
+            root[:, axis] = values[:, k]
+    return R_local, root
+
+
+def axis_rotation(angle_rad: np.ndarray | float, axis: int) -> np.ndarray:
+    """Rotation matrices (..., 3, 3) about one axis: 0 x, 1 y, 2 z."""
+    angle = np.asarray(angle_rad, float)
+    c, s = np.cos(angle), np.sin(angle)
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    R = np.zeros((*angle.shape, 3, 3))
+    R[..., axis, axis], R[..., i, i], R[..., j, j], R[..., i, j], R[..., j, i] = 1, c, c, -s, s
+    return R
