@@ -84,6 +84,14 @@ def test_realtime_plays_a_file_as_a_camera(images, tiny, scripted, tmp_path, cap
         assert json.loads(str(data["meta"]))["is_live"] is True
 
 
+@pytest.mark.parametrize(("flags", "lossless"), [([], True), (["--realtime"], False)])
+def test_files_wait_for_subscribers_and_cameras_do_not(images, tiny, scripted, monkeypatch, flags, lossless):
+    asked, made = [], track.Publisher
+    monkeypatch.setattr(track, "Publisher", lambda *a, **options: asked.append(options) or made(*a, **options))
+    assert biohuman("track", images, "--model", tiny, "--bind", ANY, "--quiet", "--frames", 2, *flags) == 0
+    assert asked == [{"lossless": lossless}]
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [

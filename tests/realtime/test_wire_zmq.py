@@ -89,6 +89,16 @@ def test_a_joiner_takes_no_frame_away_from_others(publisher):
                 assert [r.message.seq for r in drain(subscriber) if isinstance(r.message, Pose)] == [4, 5]
 
 
+def test_a_joiner_gets_meta_alone(publisher):
+    publisher.pump()  # the first repetition is over, the next is a second away
+    with joined(publisher, "pose/") as a:
+        drain(a)
+        publisher._meta_due_s = time.monotonic() + 60
+        with joined(publisher, "pose/") as b:
+            assert type(drain(b)[0].message) is Meta
+            assert drain(a) == []
+
+
 def test_topics_are_prefixes(publisher):
     with joined(publisher, "activation/") as subscriber:
         publisher.send_frame(body(0))
@@ -178,6 +188,28 @@ def test_a_file_publisher_loses_nothing():
     publisher.close()  # waits until the subscriber has got what is left
     reader.join(SOON_S)
     assert not reader.is_alive()
+    assert seqs == list(range(count))
+
+
+def test_closing_waits_for_what_is_still_queued():
+    count, publisher = 60, Publisher(ANY, meta(), lossless=True)
+    subscriber = joined(publisher, "")
+    may_read, seqs = threading.Event(), []
+
+    def read_late():
+        with subscriber:
+            may_read.wait()
+            while (r := subscriber.recv(1)) is not None:
+                if isinstance(r.message, Activation):
+                    seqs.append(r.message.seq)
+
+    reader = threading.Thread(target=read_late)
+    reader.start()
+    for seq in range(count):  # 5 kB each: more than the kernel's buffers and the subscriber's queue hold
+        publisher.send_frame(_numbered(seq))
+    threading.Timer(0.3, may_read.set).start()
+    publisher.close()
+    reader.join(SOON_S)
     assert seqs == list(range(count))
 
 
