@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -133,16 +134,20 @@ def to_onnx(student: Student) -> onnx.ModelProto:
     inputs = {name: torch.zeros(t.shape) for name, t in INPUTS.items()} | blank_state(student)
     inputs["focal_px"] += 500
     inputs["image_size_px"] += 640
-    program = torch.onnx.export(
-        StudentStep(student).eval(),
-        tuple(inputs.values()),
-        dynamo=True,
-        opset_version=OPSET,
-        external_data=False,
-        verbose=False,
-        input_names=list(inputs),
-        output_names=[*OUTPUTS, STATE_OUTPUT],
-    )
+    with warnings.catch_warnings():
+        # the exporter warns of its own internals
+        for category in (FutureWarning, DeprecationWarning, UserWarning):
+            warnings.simplefilter("ignore", category)
+        program = torch.onnx.export(
+            StudentStep(student).eval(),
+            tuple(inputs.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+            input_names=list(inputs),
+            output_names=[*OUTPUTS, STATE_OUTPUT],
+        )
     assert program is not None
     proto = program.model_proto
     for node in proto.graph.node:  # the exporter leaves source paths of this machine in every node

@@ -20,7 +20,8 @@ Batch = dict[str, Tensor]
 class LossConfig:
     joints: float = 10.0  # per m
     rotation: float = 0.5  # per squared Frobenius distance
-    joint_velocity: float = 20.0  # per m and frame
+    joint_velocity: float = 30.0  # per m and frame
+    joint_acceleration: float = 10.0  # per m and frame^2
     bones: float = 1.0  # per log length
     depth: float = 2.0  # per log distance
     root_velocity: float = 0.3  # per m/s
@@ -50,7 +51,8 @@ def label_losses(body: Body, b: Batch, truth: Truth, w: LossConfig) -> dict[str,
     terms = {
         "joints": w.joints * _mean(_length(error).mean(-1), real),
         "rotation": w.rotation * _mean(turned.square().sum((-1, -2)).mean(-1), real),
-        "joint_velocity": w.joint_velocity * _velocity_loss(error, real),
+        "joint_velocity": w.joint_velocity * _difference_loss(error, real, 1),
+        "joint_acceleration": w.joint_acceleration * _difference_loss(error, real, 2),
         "bones": w.bones * _mean((_log_length(body.offsets_m) - _log_length(truth.offsets_m))[..., 1:].abs().mean(-1), real),
         "depth": w.depth * _mean((_log_length(body.root_m) - _log_length(b["root_m"])).abs(), real),
         "root_velocity": w.root_velocity * _mean(_length(body.velocity_m_s - b["velocity_m_s"]), dynamics),
@@ -118,9 +120,11 @@ def _decorrelation(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     return 1 - r[moves].mean() if moves.any() else a.sum() * 0
 
 
-def _velocity_loss(error: Tensor, real: Tensor) -> Tensor:
-    both = real[:, 1:] * real[:, :-1]
-    return _mean(_length(error[:, 1:] - error[:, :-1]).mean(-1), both)
+def _difference_loss(error: Tensor, real: Tensor, order: int) -> Tensor:
+    """Mean length of the error's first or second difference over frames."""
+    for _ in range(order):
+        error, real = error[:, 1:] - error[:, :-1], real[:, 1:] * real[:, :-1]
+    return _mean(_length(error).mean(-1), real)
 
 
 def _mean(x: Tensor, mask: Tensor) -> Tensor:

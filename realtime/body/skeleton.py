@@ -63,14 +63,14 @@ def forward_kinematics(R_local: np.ndarray, offsets_m: np.ndarray, pelvis_m: np.
     Args:
         R_local: rotation of each joint in its parent, the pelvis in the world, (..., 24, 3, 3).
         offsets_m: bone vectors parent -> joint in the rest pose, (..., 24, 3) or (24, 3).
-        pelvis_m: position of the pelvis joint, (..., 3).
+        pelvis_m: position of the pelvis joint, (..., 3) or (3,).
 
     Raises:
         ShapeError: `R_local` is not (..., 24, 3, 3).
     """
     if R_local.shape[-3:] != (JOINT_COUNT, 3, 3):
         raise ShapeError(f"local rotations are (..., 24, 3, 3), got {R_local.shape}")
-    joints, R_global = [pelvis_m], [R_local[..., 0, :, :]]
+    joints, R_global = [np.broadcast_to(pelvis_m, (*R_local.shape[:-3], 3))], [R_local[..., 0, :, :]]
     for j in range(1, JOINT_COUNT):
         p = PARENTS[j]
         joints.append(joints[p] + (R_global[p] @ offsets_m[..., j, :, None])[..., 0])

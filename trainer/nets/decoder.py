@@ -86,7 +86,7 @@ class Decoder(nn.Module):
         offsets_m = self.rest_offsets_m * factor[..., None]
         joints_m = joints_from_global(G, offsets_m)
         # The size of the body drawn on the rays is that of its bones; what the rays say of the distance is corrected by a factor.
-        size = (offsets_m.square().sum(-1) + 1e-12).sqrt().sum(-1) / self.rest_offsets_m.norm(dim=-1).sum()
+        size = offsets_m.square().sum(-1).clamp(min=1e-12).sqrt().sum(-1) / self.rest_offsets_m.norm(dim=-1).sum()
         points = landmarks_from_body(joints_m, G, self.carried_offsets_m, size)
         placed = place_on_rays(points, seen.ray, seen.weight)
         placed = torch.cat([placed[..., :2], placed[..., 2:].clamp(0.2, 50.0)], dim=-1)

@@ -30,7 +30,8 @@ CHAINS = _chains()
 
 
 def unit(v: Tensor) -> Tensor:
-    return v / (v.square().sum(-1, keepdim=True) + 1e-12).sqrt()
+    # clamped, not "+ 1e-12": the exporter drops sums with numbers that small
+    return v / v.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
 
 
 def from_rot6d_cols(x: Tensor) -> Tensor:
@@ -133,7 +134,7 @@ def person_box(ray: Tensor, detected: Tensor) -> tuple[Tensor, Tensor]:
     """Centre (..., 2) and size (...) of a person in ray units, from the twelve limb landmarks."""
     limbs = ray[..., LIMB_LANDMARKS, :]
     centre = limbs.mean(-2)
-    size = (limbs - centre[..., None, :]).square().sum(-1).add(1e-12).sqrt().mean(-1).clamp(min=1e-3)
+    size = (limbs - centre[..., None, :]).square().sum(-1).clamp(min=1e-12).sqrt().mean(-1).clamp(min=1e-3)
     seen = detected > 0
     return torch.where(seen[..., None], centre, 0.0), torch.where(seen, size, 0.1)
 

@@ -69,7 +69,7 @@ class Observer(nn.Module):
         seen = (detected > 0.5).float()
         has_3d = (landmarks_m.abs().sum((-1, -2)) > 1e-6).float() * seen
         # clamped: a landmark far outside the picture is a number, not a measurement
-        ray = ray.clamp(-10.0, 10.0)
+        ray = ray.clamp(-10.0, 10.0) * seen[..., None, None]
         centre, _ = person_box(ray, seen)
         R_aimed_cam = aim_camera(centre)
         d = torch.cat([ray, torch.ones_like(ray[..., :1])], dim=-1) @ R_aimed_cam.transpose(-1, -2)

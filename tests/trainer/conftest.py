@@ -1,0 +1,133 @@
+"""A small labelled, filmed world on disk, written by the real writer: two people swing arms and legs before a camera."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from realtime.body.rotations import from_axis_angle, to_quat_wxyz
+from realtime.body.skeleton import forward_kinematics, rest_offsets_m
+from simlabels.dataset import LABELS, PAIRS, DatasetWriter
+from trainer.nets.geometry import LANDMARK_POSITION
+from trainer.nets.student import Student, StudentConfig
+
+FRAMES = 60
+
+
+@pytest.fixture
+def student() -> Student:
+    """Random weights large enough that every input matters."""
+    torch.manual_seed(0)
+    net = Student(StudentConfig(width=32, heads=2, layers=2, window=8), torch.full((354,), 0.05), 0.05 * torch.randn(33, 3))
+    for layer in (net.decoder.body, net.decoder.muscle):
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    return net.eval()
+
+
+def swing(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Local rotations (T, 24, 3, 3) and pelvis (T, 3) of somebody who swings about."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(FRAMES)[:, None, None] / 30
+    phase, size = rng.uniform(0, 6, (1, 24, 3)), rng.normal(0, 0.25, (1, 24, 3))
+    aa = size * np.sin(4 * t + phase)
+    pelvis = np.stack([0.1 * np.sin(t[:, 0, 0]), np.full(FRAMES, 0.93), 0.3 * t[:, 0, 0]], 1)
+    return from_axis_angle(aa), pelvis
+
+
+def label_item(name: str, split: str, seed: int) -> tuple[dict, dict[str, np.ndarray]]:
+    R, pelvis = swing(seed)
+    rest = np.zeros((24, 3)) + forward_kinematics(np.tile(np.eye(3), (24, 1, 1)), rest_offsets_m(), np.zeros(3))[0]
+    rng = np.random.default_rng(seed)
+    bend = np.abs(to_quat_wxyz(R)[:, :, 1:]).reshape(FRAMES, -1)  # activations that hang on the pose
+    activation = np.clip(bend @ rng.uniform(0, 0.1, (bend.shape[1], 354)), 0, 1)
+    row = {
+        "clip": name,
+        "subject": split,
+        "split": split,
+        "action": "swing",
+        "fps": 30.0,
+        "frames": FRAMES,
+        "rest_m": rest.tolist(),
+        "height_m": 1.7,
+        "mass_kg": 70.0,
+        "frames_rejected": 0,
+    }
+    zeros = lambda *shape: np.zeros((FRAMES, *shape))  # noqa: E731
+    frames = {
+        "clip": np.array([name] * FRAMES, dtype=object),
+        "frame": np.arange(FRAMES),
+        "quat_wxyz": to_quat_wxyz(R),
+        "pelvis_m": pelvis,
+        "valid": np.ones(FRAMES, bool),
+        "reject": zeros(),
+        "contact": np.ones((FRAMES, 4)),
+        "grf_BW": np.tile([[0.0, 0.5, 0.0]] * 2, (FRAMES, 1, 1)),
+        "cop_m": zeros(2, 3),
+        "activation": activation,
+        "activation_raw": activation,
+        "tau_Nm": zeros(31),
+        "reserve_Nm": zeros(31),
+        "residual_BW": zeros(6),
+        "ik_rms_m": zeros(),
+    }
+    return row, frames
+
+
+def pair_item(name: str, clip: str, split: str, seed: int) -> tuple[dict, dict[str, np.ndarray]]:
+    R, pelvis = swing(seed)
+    R_cam_world = np.diag([1.0, -1.0, -1.0])
+    t_cam = np.array([0.0, 1.0, 3.5])
+    joints, _ = forward_kinematics(R, rest_offsets_m(), pelvis)
+    points = (joints @ R_cam_world.T + t_cam)[:, LANDMARK_POSITION]
+    K = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]])
+    uvw = points @ K.T
+    xy = uvw[..., :2] / uvw[..., 2:] / [640, 480]
+    xy += np.random.default_rng(seed).normal(0, 0.003, xy.shape)
+    detected = np.ones(FRAMES, bool)
+    detected[7] = False
+    xy[7] = np.nan
+    row = {
+        "take": name,
+        "clip": clip,
+        "subject": split,
+        "split": split,
+        "frames": FRAMES,
+        "image_size_px": [640, 480],
+        "K_px": K.tolist(),
+        "rest_m": (
+            np.zeros((24, 3)) + forward_kinematics(np.tile(np.eye(3), (24, 1, 1)), rest_offsets_m(), np.zeros(3))[0]
+        ).tolist(),
+        "stature_m": 1.7,
+        "frontend": "test",
+        "look": "{}",
+    }
+    frames = {
+        "take": np.array([name] * FRAMES, dtype=object),
+        "frame": np.arange(FRAMES),
+        "time_s": np.arange(FRAMES) / 30,
+        "detected": detected,
+        "xy_norm": xy,
+        "z_norm": np.zeros((FRAMES, 33)),
+        "visibility": np.ones((FRAMES, 33)),
+        "presence": np.ones((FRAMES, 33)),
+        "landmarks_m": points - points[:, [23, 24]].mean(1, keepdims=True),
+        "quat_wxyz": to_quat_wxyz(R),
+        "pelvis_m": pelvis,
+        "R_cam_world": np.tile(R_cam_world, (FRAMES, 1, 1)),
+        "t_cam_m": np.tile(t_cam, (FRAMES, 1)),
+    }
+    return row, frames
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    labels = DatasetWriter(folder / "labels", LABELS, {})
+    pairs = DatasetWriter(folder / "pairs", PAIRS, {})
+    for i, (name, split) in enumerate([("walk", "train"), ("wave", "train"), ("unseen", "test")]):
+        labels.add(*label_item(name, split, i))
+        pairs.add(*pair_item(f"{split}-{i}", name, split, i))
+    labels.finish({})
+    pairs.finish({})
+    return folder

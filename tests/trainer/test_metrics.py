@@ -1,0 +1,50 @@
+"""Metrics against cases worked out by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from realtime.body.rotations import from_axis_angle
+from trainer.metrics import accel_error_m_s2, activation_metrics, mpjpe_mm, one_euro, pa_mpjpe_mm, procrustes
+
+
+def test_procrustes_undoes_any_similarity_and_not_a_mirror():
+    X = torch.randn(10, 24, 3, dtype=torch.float64)
+    R = torch.from_numpy(from_axis_angle(np.random.default_rng(0).normal(size=(10, 3))))
+    Y = 1.3 * X @ R.transpose(1, 2) + torch.randn(10, 1, 3, dtype=torch.float64)
+    torch.testing.assert_close(procrustes(X, Y), Y)
+    assert pa_mpjpe_mm(X, X * torch.tensor([-1.0, 1, 1])).min() > 100
+
+
+def test_mpjpe_counts_millimetres():
+    X = torch.zeros(2, 24, 3)
+    Y = X.clone()
+    Y[:, 0, 0] = 0.024
+    torch.testing.assert_close(mpjpe_mm(X, Y), torch.ones(2))
+
+
+def test_acceleration_error_of_a_constant_acceleration():
+    t = torch.arange(20)[:, None, None] / 30
+    Y = 0.5 * 3.0 * t**2 * torch.tensor([1.0, 0, 0]).expand(1, 24, 3)
+    torch.testing.assert_close(accel_error_m_s2(torch.zeros(20, 24, 3), Y, 30), torch.full((18,), 3.0), atol=1e-3, rtol=0)
+
+
+def test_activation_metrics():
+    truth = np.stack([np.sin(np.arange(200) / 9) * 0.2 + 0.3, np.full(200, 0.05)], 1)
+    moving = truth.std(0) > 0.01
+    same = activation_metrics(truth, truth, moving)
+    assert same["pcc"] == pytest.approx(1)
+    assert same["rmse"] == 0
+    mean = activation_metrics(np.tile(truth.mean(0), (200, 1)), truth, moving)
+    assert mean["pcc"] is None  # it does not move: a correlation would be meaningless
+    assert mean["nrmse"] == pytest.approx(1)
+    off = activation_metrics(truth + 0.1, truth, moving)
+    assert off["active_mae"] == pytest.approx(0.1)
+    assert off["pcc"] == pytest.approx(1)
+
+
+def test_one_euro_smooths_and_keeps_a_resting_body():
+    x = torch.ones(50, 24, 3)
+    torch.testing.assert_close(one_euro(x, 30), x)
+    noisy = x + 0.01 * torch.randn(50, 24, 3, generator=torch.Generator().manual_seed(0))
+    assert (one_euro(noisy, 30)[20:] - x[20:]).std() < 0.6 * (noisy[20:] - x[20:]).std()

@@ -1,0 +1,183 @@
+"""From datasets on disk through teacher, student, export and evaluation; windows, resume, errors."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from trainer.cli import main
+from trainer.data.bank import body_of, fit_carried_offsets
+from trainer.data.takes import load_clips, load_takes
+from trainer.data.windows import WindowConfig, WindowSource
+from trainer.loop import CHECKPOINT
+from trainer.nets.geometry import global_from_local, joints_from_global, landmarks_from_body
+from trainer.runs import TrainingData
+
+
+@pytest.fixture(scope="module")
+def source(data):
+    clips = load_clips(data / "labels")
+    takes = load_takes(data / "pairs", clips)
+    carried = fit_carried_offsets(takes)
+    config = WindowConfig(frames=16, batch=8, roll_rad=0.3, focal_error=0.0, drop_landmarks_3d=0.0, half_rate=0.0)
+    return WindowSource(takes, list(clips.values()), carried, config, seed=0)
+
+
+def test_takes_are_read_as_they_were_written(data):
+    takes = load_takes(data / "pairs", load_clips(data / "labels"))
+    assert [t.split for t in takes] == ["train", "train", "test"]
+    joints, _ = body_of(takes[0])
+    p = joints + takes[0].root_m[:, None]
+    seen = takes[0].detected > 0
+    knee = p[seen, 4, :2] / p[seen, 4, 2:]
+    assert (takes[0].ray[seen, 25] - knee).norm(dim=-1).median() < 0.01
+    assert takes[0].valid.all()
+    assert not takes[0].detected[7]
+    torch.testing.assert_close(takes[0].gravity_cam, torch.tensor([0.0, 1.0, 0.0]).expand(60, 3))
+
+
+@pytest.mark.parametrize("bank", [0.0, 1.0])
+def test_windows_agree_with_themselves_after_every_augmentation(source, bank):
+    """What is seen is the body that is asked for, mirrored, rolled or moved as it may be."""
+    source = WindowSource(
+        source.takes,
+        source.clips,
+        source.carried_offsets_m,
+        WindowConfig(frames=16, batch=8, bank=bank, roll_rad=0.3, focal_error=0.0, drop_landmarks_3d=0.0, half_rate=0.0),
+        seed=1,
+    )
+    for step in range(4):
+        b = source.batch(step)
+        assert all(torch.isfinite(v).all() for v in b.values())
+        G = global_from_local(b["R_local"])
+        joints = joints_from_global(G, b["offsets_m"][:, None].expand(-1, 16, -1, -1))
+        points = (
+            landmarks_from_body(joints, G, source.carried_offsets_m, b["size"][:, None].expand(-1, 16))
+            + b["root_m"][:, :, None]
+        )
+        miss = (points[..., :2] / points[..., 2:] - b["ray"]).norm(dim=-1)
+        use = (b["real"] * b["detected"]) > 0
+        assert miss[use].median() < 0.01  # 1 % of the distance: the noise of the pairs
+        # gravity and ground forces turn with the body: the floor pushes up
+        up = (b["grf_BW"].sum(2) * -b["gravity_cam"]).sum(-1)
+        torch.testing.assert_close(up[b["dynamics"] > 0], torch.ones_like(up[b["dynamics"] > 0]), atol=1e-4, rtol=0)
+
+
+def test_a_step_always_draws_the_same_batch(source):
+    a, b, other = source.batch(3), source.batch(3), source.batch(4)
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert not torch.equal(a["ray"], other["ray"])
+
+
+def test_composed_motion_teaches_no_dynamics(source):
+    composed = WindowSource(
+        source.takes, source.clips, source.carried_offsets_m, WindowConfig(frames=16, batch=8, bank=1.0, compose=1.0), 0
+    )
+    assert composed.batch(0)["dynamics"].sum() == 0
+
+
+def test_the_test_split_is_never_trained_on(data):
+    training = TrainingData(data / "labels", data / "pairs")
+    assert {t.split for t in training.takes} == {"train"}
+    assert {c.split for c in training.clips} == {"train"}
+    truth = np.concatenate([c.activation.numpy() for c in training.clips])
+    np.testing.assert_allclose(training.activation_mean, truth.mean(0), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def runs(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    assert main(["teacher", "--data", str(data), "--out", str(folder / "teacher"), "--steps", "4"]) == 0
+    assert (
+        main(
+            [
+                "distil",
+                "--data",
+                str(data),
+                "--out",
+                str(folder / "student"),
+                "--steps",
+                "4",
+                "--teacher",
+                str(folder / "teacher"),
+            ]
+        )
+        == 0
+    )
+    return folder
+
+
+def test_teacher_student_export_evaluate(data, runs, capsys):
+    out = runs / "student.onnx"
+    assert main(["export", str(runs / "student"), "--out", str(out)]) == 0
+    capsys.readouterr()
+    models = [str(runs / "teacher"), str(runs / "student"), str(out)]
+    assert main(["evaluate", *models, "--data", str(data), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    rows = result["rows"]
+    assert result["takes"] == 1
+    assert result["frames_detected"] == 59
+    assert rows["training mean"]["pcc"] is None
+    assert rows["training mean"]["mpjpe_mm"] is None
+    assert rows["MediaPipe, linear map"]["mpjpe_mm"] > 0
+    in_torch = rows["student (distilled student): pitch known, height unknown"]
+    in_file = rows["student.onnx: pitch known, height unknown"]
+    for key in ("mpjpe_mm", "pa_mpjpe_mm", "accel_error_m_s2", "pcc", "rmse", "grf_rmse_BW"):
+        assert in_file[key] == pytest.approx(in_torch[key], rel=0.02), key  # half-precision weights
+    assert sum(name.startswith("student.onnx") for name in rows) == 4
+    assert "student (distilled student, one frame): pitch known, height unknown" in rows
+
+
+def test_resume_equals_a_run_in_one_go(data, runs, tmp_path, monkeypatch):
+    whole = torch.load(runs / "teacher" / CHECKPOINT, weights_only=True)["averaged"]
+    import trainer.runs
+    from trainer.loop import TrainConfig
+
+    monkeypatch.setattr(TrainConfig.__dataclass_fields__["checkpoint_every"], "default", 2)
+    real, calls = trainer.runs.label_losses, []
+
+    def pull_the_plug(*args):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    command = ["teacher", "--data", str(data), "--out", str(tmp_path / "t"), "--steps", "4"]
+    with monkeypatch.context() as m:
+        m.setattr(trainer.runs, "label_losses", pull_the_plug)
+        m.setattr(TrainConfig, "__init__", _with_checkpoints_every(2, TrainConfig.__init__))
+        assert main(command) == 130
+    with monkeypatch.context() as m:
+        m.setattr(TrainConfig, "__init__", _with_checkpoints_every(2, TrainConfig.__init__))
+        assert main(command) == 0
+    again = torch.load(tmp_path / "t" / CHECKPOINT, weights_only=True)["averaged"]
+    for key, value in whole.items():
+        torch.testing.assert_close(again[key], value, msg=key)
+
+
+def _with_checkpoints_every(n, init):
+    return lambda self, **kw: init(self, **(kw | {"checkpoint_every": n}))
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["teacher", "--data", "{tmp}", "--out", "{tmp}/run"], "not a dataset"),
+        (["export", "{tmp}", "--out", "{tmp}/x.onnx"], "not a run"),
+        (["export", "{runs}/teacher", "--out", "{tmp}/x.onnx"], "wanted a student"),
+        (["distil", "--data", "{data}", "--out", "{tmp}/run", "--teacher", "{tmp}"], "not a run"),
+        (["teacher", "--data", "{data}", "--out", "{runs}/teacher", "--steps", "9"], "holds another run"),
+        (["evaluate", "{tmp}/none.onnx", "--data", "{data}"], "not a run"),
+        (["evaluate", "{data}/labels/dataset.json", "--data", "{data}"], "not an ONNX file"),
+        (["evaluate", "x.onnx"], "wants --data"),
+        (["evaluate", "x.onnx", "--video", "a.mp4"], "--reference"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(command, says, data, runs, tmp_path, capsys):
+    filled = [c.format(tmp=tmp_path, runs=runs, data=data) for c in command]
+    assert main(filled) == 2
+    said = capsys.readouterr().err.strip()
+    assert says in said
+    assert "\n" not in said
+    assert not list(tmp_path.glob("*.onnx"))
