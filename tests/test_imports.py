@@ -30,7 +30,7 @@ FORBIDDEN = {
 
 #: What `simlabels` and `trainer` may know of `realtime`; the front end only where the tracker's own one is run.
 OF_REALTIME = {"realtime.body"}
-RUNS_THE_FRONT_END = ("simlabels/video", "trainer/evaluate", "trainer/cli.py", "simlabels/cli.py")
+RUNS_THE_FRONT_END = ("simlabels/video", "trainer/evaluate", "trainer/video")  # rendered people; evaluation on real video
 
 #: A heavy library has one home.
 HOMES = {

@@ -18,6 +18,7 @@ from ..capture.picture import ClosesItself
 from .native_log import without_chatter
 from .region import Region, follow, region_of_person, search_regions
 
+FORGET_MS = 100_000
 NOBODY_BGR = np.full((240, 320, 3), 128, np.uint8)
 BUNDLE_MEMBERS = {"pose_detector.tflite", "pose_landmarks_detector.tflite"}
 
@@ -89,8 +90,9 @@ class MediapipeFrontEnd(ClosesItself):
         """Another picture size is another scene: forget the person. Returns a time that is still free."""
         if self._region is not None:
             # The model smooths in pixels: without a picture of nobody in between, a man of half the size drags for frames.
+            # That does not clear its filter of the metric points, but a pause makes it forget.
             self._look(NOBODY_BGR, t_ms)
-            t_ms = self._clock_ms.again()
+            t_ms = self._clock_ms.again(after_ms=FORGET_MS)
         self._image_size_px, self._region, self._last_seen = image_size_px, None, None
         return t_ms
 
@@ -185,9 +187,11 @@ class StrictClock:
         self._last_ms = t_ms - self._zero_ms
         return self._last_ms
 
-    def again(self) -> int:
-        """A time for another look at the same frame."""
-        self._last_ms += 1
+    def again(self, after_ms: int = 1) -> int:
+        """A time for another look at the same frame; a long pause moves all that follows."""
+        if after_ms > 1 and self._zero_ms is not None:
+            self._zero_ms -= after_ms
+        self._last_ms += after_ms
         return self._last_ms
 
 
