@@ -10,7 +10,7 @@ EXAMPLES = """\
 examples:
   biohuman-labels make cmu_bvh --out ~/biohuman-data/labels --jobs 2
   biohuman-labels make my_capture --out labels --source-fps 60 --skip-bad
-  biohuman-labels pairs rendered_pairs --out ~/biohuman-data/pairs
+  biohuman-labels pairs rendered_pairs --labels ~/biohuman-data/labels --out ~/biohuman-data/pairs
 """
 
 
@@ -95,6 +95,9 @@ def add_pairs(commands) -> None:
     p = commands.add_parser("pairs", help="rendered pairs (train.npz, val.npz, test.npz) to a Parquet dataset")
     p.add_argument("folder", type=Path, metavar="NPZ_DIR", help="folder with train.npz, val.npz, test.npz")
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; complete shards there are kept")
+    p.add_argument(
+        "--labels", type=Path, metavar="DIR", help="label dataset of the clips: turns each take's world to its clip's"
+    )
     p.add_argument("--frontend", default=FRONTEND, help="what found the landmarks (default: %(default)s)")
     p.set_defaults(run=run_pairs)
 
@@ -102,7 +105,7 @@ def add_pairs(commands) -> None:
 def run_pairs(args: argparse.Namespace) -> int:
     from .pairs import convert_pairs
 
-    counts = convert_pairs(args.folder, args.out, args.frontend)
+    counts = convert_pairs(args.folder, args.out, args.frontend, args.labels)
     for split, n in counts.items():
         print(f"{split}: {n['takes']} takes, {n['frames']} frames, {n['detected']} with a detection")
     print(f"written to {args.out}")

@@ -79,7 +79,6 @@ def ground_forces(body: Body, mechanics: Mechanics, fps: float, floor_m: np.ndar
     share, steps = _solve_contacts(A.reshape(T, 4 * K, 6), weight, most, compliance, mechanics.root_wrench / body.weight_N)
     force_N = (share.reshape(T, K, 4, 1) * directions).sum(2) * body.weight_N
     force_N = low_pass(force_N, fps, CUTOFF_HZ)  # smooth hand-over between the feet
-    force_N *= force_N[..., 2:] > 0  # the filter rings in flight; the ground does not pull
     return Ground(force_N, _on_calcaneus(force_N, mechanics), gate, floor, steps)
 
 
@@ -133,6 +132,15 @@ def pressure_centres_m(ground: Ground, mechanics: Mechanics, weight_N: float) ->
     centre[..., 2] = ground.floor_m[:, None]
     centre[~loaded] = np.nan
     return centre
+
+
+def pushes_N(ground: Ground) -> np.ndarray:
+    """Force of the ground on each foot (T, 2, 3) without what the filter rings below zero (0.09 body weights in running).
+
+    The dynamics use the force as filtered: cut there, activations around toe-off change by up to 0.05.
+    """
+    force_N = np.where(ground.point_force_N[..., 2:] > 0, ground.point_force_N, 0)
+    return force_N.reshape(len(force_N), 2, POINTS, 3).sum(2)
 
 
 def contact_states(ground: Ground, weight_N: float) -> np.ndarray:

@@ -24,7 +24,7 @@ from realtime.body.dataset import (
     SHARD_GLOB,
     Column,
 )
-from realtime.body.errors import BioHumanError, OutputError, ShapeError
+from realtime.body.errors import BioHumanError, InputError, OutputError, ShapeError
 
 SHARD_ROWS = 4096
 _INDEX_KEY, _FINGERPRINT_KEY = b"biohuman.index", b"biohuman.fingerprint"
@@ -154,6 +154,29 @@ class DatasetWriter:
         whole = {"schema": self.layout.schema, "columns": _described(self.layout), "settings": self.settings, **info}
         text = json.dumps(whole, indent=1)
         write_whole(self.folder / JSON_NAME, lambda part: part.write_text(text))
+
+
+def read_frames(folder: Path, columns: list[str]) -> dict[str, np.ndarray]:
+    """Some frame columns of a finished dataset, in order; array columns come flat (rows, values).
+
+    Raises:
+        InputError: the folder is no finished dataset.
+    """
+    _pyarrow()
+    from pyarrow import parquet
+
+    shards = sorted(folder.glob(SHARD_GLOB))
+    if not shards or not (folder / JSON_NAME).is_file():
+        raise InputError(f"{folder} is not a finished dataset; it should hold {JSON_NAME} and {SHARD_GLOB}")
+    table = parquet.ParquetDataset(shards).read(columns)
+    out = {}
+    for name in columns:
+        values = table.column(name).combine_chunks()
+        if hasattr(values, "flatten") and hasattr(values.type, "list_size"):
+            out[name] = values.flatten().to_numpy(zero_copy_only=False).reshape(len(table), -1)
+        else:
+            out[name] = values.to_numpy(zero_copy_only=False)
+    return out
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

@@ -3,6 +3,9 @@
 World here: MuJoCo's, Z up, metres, newtons.
 """
 
+# MuJoCo fills its module from binaries that have no stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from dataclasses import dataclass
 
 import mujoco
@@ -55,7 +58,7 @@ def low_pass(x: np.ndarray, fps: float, cutoff_Hz: float | None = CUTOFF_HZ) -> 
 
     if cutoff_Hz is None or cutoff_Hz >= 0.45 * fps:
         return x
-    b, a = butter(2, cutoff_Hz / (fps / 2) / _TWO_PASSES)
+    b, a = butter(2, cutoff_Hz / (fps / 2) / _TWO_PASSES)  # pyright: ignore[reportAssignmentType, reportGeneralTypeIssues]
     return filtfilt(b, a, x, axis=0, padlen=min(len(x) - 1, int(_PADDING_S * fps)))
 
 

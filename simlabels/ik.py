@@ -4,6 +4,9 @@ Projected Levenberg-Marquardt on 37 unknowns with an analytic Jacobian, coupling
 freezing, warm start from the frame before. World here: MuJoCo's, Z up, metres.
 """
 
+# MuJoCo fills its module from binaries that have no stubs.
+# pyright: reportAttributeAccessIssue=false
+
 import math
 from dataclasses import dataclass
 from typing import NamedTuple

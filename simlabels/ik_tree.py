@@ -1,5 +1,8 @@
 """The joint tree that inverse kinematics needs, as flat arrays, and its forward kinematics, compiled."""
 
+# MuJoCo fills its module from binaries that have no stubs.
+# pyright: reportAttributeAccessIssue=false
+
 import math
 from typing import NamedTuple
 

@@ -12,7 +12,7 @@ from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import InputError
 from realtime.body.rotations import to_quat_wxyz
 
-from .contact import Ground, contact_states, ground_forces, pressure_centres_m, sole_points
+from .contact import Ground, contact_states, ground_forces, pressure_centres_m, pushes_N, sole_points
 from .dynamics import Mechanics, Motion, derivatives, inverse_dynamics
 from .ik import inverse_kinematics
 from .musculo.body import ROOT_DOFS, Body
@@ -126,7 +126,8 @@ def smooth(activation: np.ndarray, fps: float) -> np.ndarray:
 
     window = round(SMOOTH_WINDOW * fps / SMOOTH_FPS) | 1
     window = min(window, (len(activation) - 1) | 1)
-    return np.clip(savgol_filter(activation, window, SMOOTH_ORDER, axis=0), 0, 1)
+    smoothed: np.ndarray = np.asarray(savgol_filter(activation, window, SMOOTH_ORDER, axis=0))
+    return smoothed.clip(0, 1)
 
 
 def _own_reject(body: Body, state: ClipState, ik_rms_m: np.ndarray, contact_elsewhere: bool) -> np.ndarray:
@@ -170,7 +171,7 @@ def _columns(
         "valid": reject == 0,
         "reject": reject,
         "contact": contact_states(state.ground, BW),
-        "grf_BW": state.ground.foot_wrench[..., :3] @ R_MJ_WORLD / BW,
+        "grf_BW": pushes_N(state.ground) @ R_MJ_WORLD / BW,
         "cop_m": cop_m,
         "activation": smooth(state.activations.activation, motion.fps),
         "activation_raw": state.activations.activation,

@@ -7,13 +7,16 @@ import numpy as np
 
 from realtime.body.errors import InputError
 from realtime.body.landmarks import LANDMARK_COUNT
+from realtime.body.rotations import angle_between, from_axis_angle, from_quat_wxyz, to_quat_wxyz
 from realtime.body.skeleton import JOINT_COUNT
 
-from .dataset import PAIRS, DatasetWriter, file_sha256
+from .dataset import PAIRS, DatasetWriter, file_sha256, read_frames
 
 FPS = 30.0
 FRONTEND = "mediapipe 0.10.31 full VIDEO"
 SPLITS = ("train", "val", "test")
+#: A rendered take is its clip turned about the vertical; more than this off, it is another motion.
+SAME_MOTION_RAD = np.radians(0.5)
 
 #: Arrays over all frames of a file, with the shape of one row.
 _FRAMES = {
@@ -31,11 +34,15 @@ _FRAMES = {
 _TAKES = {"K": (3, 3), "size": (2,), "rest_m": (JOINT_COUNT, 3), "stature_m": (), "clip": (), "subject": (), "look": ()}
 
 
-def convert_pairs(folder: Path, out: Path, frontend: str = FRONTEND) -> dict:
+def convert_pairs(folder: Path, out: Path, frontend: str = FRONTEND, labels: Path | None = None) -> dict:
     """Writes `out` from train.npz, val.npz and test.npz in `folder` (those that are there); returns counts per split.
 
+    Args:
+        labels: a label dataset. Rendering turned each clip by a heading of its own; with this the world of each take is turned
+            back to its clip's, so that forces and velocities join frame by frame. What the camera sees is the same.
+
     Raises:
-        InputError: no such file, or one with arrays missing or of another shape.
+        InputError: no such file, one with arrays missing or of another shape, or a take that is not its clip's motion.
         OutputError: `out` holds something else.
     """
     files = {split: folder / f"{split}.npz" for split in SPLITS if (folder / f"{split}.npz").is_file()}
@@ -43,12 +50,17 @@ def convert_pairs(folder: Path, out: Path, frontend: str = FRONTEND) -> dict:
         raise InputError(f"{folder} has none of {', '.join(s + '.npz' for s in SPLITS)}; give the folder of the rendered pairs")
     arrays = {split: load_split(path) for split, path in files.items()}
     inputs = {path.name: file_sha256(path) for path in files.values()}
-    writer = DatasetWriter(out, PAIRS, {"fps": FPS, "frontend": frontend, "inputs_sha256": inputs})
+    pelvis_of = None if labels is None else pelvis_rotations(labels)
+    world = "of each take" if pelvis_of is None else "of the clip in the label dataset, up to a shift"
+    writer = DatasetWriter(out, PAIRS, {"fps": FPS, "frontend": frontend, "world": world, "inputs_sha256": inputs})
     kept = writer.done
     for split, z in arrays.items():
         for row, frames in takes_of(split, z, frontend):
-            if row["take"] not in kept:
-                writer.add(row, frames)
+            if row["take"] in kept:
+                continue
+            if pelvis_of is not None:
+                turn_to_clip(row, frames, pelvis_of)
+            writer.add(row, frames)
     counts = {
         split: {"takes": len(z["clip"]), "frames": len(z["xy"]), "detected": int(z["detected"].sum())}
         for split, z in arrays.items()
@@ -127,3 +139,33 @@ def _frame_columns(name: str, z: dict[str, np.ndarray], rows: slice) -> dict[str
         "R_cam_world": z["R_cam_world"][rows],
         "t_cam_m": z["t_m"][rows],
     }
+
+
+def pelvis_rotations(labels: Path) -> dict[str, np.ndarray]:
+    """Rotation of the pelvis in the world (T, 3, 3) of every clip of a label dataset."""
+    columns = read_frames(labels, ["clip", "quat_wxyz"])
+    names, R = columns["clip"], from_quat_wxyz(columns["quat_wxyz"].reshape(-1, JOINT_COUNT, 4)[:, 0].astype(float))
+    return {str(name): R[names == name] for name in dict.fromkeys(names.tolist())}
+
+
+def turn_to_clip(row: dict, frames: dict[str, np.ndarray], pelvis_of: dict[str, np.ndarray]) -> None:
+    """Turns a take's world about the vertical to that of its clip, in place.
+
+    Raises:
+        InputError: the labels lack the clip or a frame of it, or the take moves otherwise.
+    """
+    clip, take, at = pelvis_of.get(row["clip"]), row["take"], frames["frame"]
+    if clip is None or at.max() >= len(clip):
+        raise InputError(f"the labels lack frame {at.max()} of clip {row['clip']}, which take {take} performs; label it first")
+    R_pelvis = from_quat_wxyz(frames["quat_wxyz"][:, 0].astype(float))
+    between = R_pelvis @ np.swapaxes(clip[at], -1, -2)  # clip world -> take world
+    mean = between.mean(0)
+    R_take_clip = from_axis_angle(np.array([0, np.arctan2(mean[0, 2] - mean[2, 0], mean[0, 0] + mean[2, 2]), 0]))
+    off_rad = float(angle_between(between, np.broadcast_to(R_take_clip, between.shape)).max())
+    if off_rad > SAME_MOTION_RAD:
+        raise InputError(
+            f"take {take} is up to {np.degrees(off_rad):.1f} degrees off clip {row['clip']}; it is of another motion"
+        )
+    frames["quat_wxyz"][:, 0] = to_quat_wxyz(R_take_clip.T @ R_pelvis)
+    frames["pelvis_m"] = frames["pelvis_m"] @ R_take_clip
+    frames["R_cam_world"] = frames["R_cam_world"] @ R_take_clip

@@ -5,6 +5,9 @@ virtual work, so nothing is approximated. Reduced positions `q` are (T, 38): roo
 31 joint coordinates (rad); reduced velocities and forces are (T, 37).
 """
 
+# MuJoCo fills its module from binaries that have no stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from typing import NamedTuple
 
 import mujoco

@@ -4,6 +4,9 @@ The XML stays in the wheel (Apache-2.0, arm muscles non-commercial); what we cor
 Rajagopal et al. 2016, Lai et al. 2017, Uhlrich et al. 2022). Every fault and its cure: docs/labels.md.
 """
 
+# MuJoCo fills its module from binaries that have no stubs.
+# pyright: reportAttributeAccessIssue=false
+
 import hashlib
 import json
 from functools import cache

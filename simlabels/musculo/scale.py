@@ -1,5 +1,8 @@
 """Scales the body to a person: one length factor a segment, one mass, on compiled arrays without a new compilation."""
 
+# MuJoCo fills its module from binaries that have no stubs.
+# pyright: reportAttributeAccessIssue=false
+
 import mujoco
 import numpy as np
 
