@@ -99,10 +99,13 @@ def progress(source: Source, loop: TrackingLoop, args):
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    total = args.frames or (None if source.is_live else source.frame_count)
+    total = args.frames or source.frame_count  # None for cameras and streams
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bar:
         task = bar.add_task("starting", total=total)
         due_s = 0.0
+
+        def passed() -> int:  # a file that plays as a camera also moves on by what is dropped
+            return loop.statistics.frames_read + (0 if args.frames else source.dropped)
 
         def on_frame(frame: BodyFrame) -> None:
             nonlocal due_s
@@ -111,10 +114,10 @@ def progress(source: Source, loop: TrackingLoop, args):
                 latency = loop.statistics.latency_ms().get("p50", 0.0)
                 text = f"{frame.state.value:8s} {loop.statistics.fps_now():5.1f} fps {latency:5.1f} ms"
                 text += f" {source.dropped} dropped" if source.is_live else ""
-                bar.update(task, completed=loop.statistics.frames_read, description=text)
+                bar.update(task, completed=passed(), description=text)
 
         yield on_frame
-        bar.update(task, completed=loop.statistics.frames_read)
+        bar.update(task, completed=passed())
 
 
 def summary(loop: TrackingLoop) -> dict:
