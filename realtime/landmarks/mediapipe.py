@@ -4,7 +4,6 @@ VIDEO mode called from our own loop: LIVE_STREAM drops frames in silence and add
 first: the network always gets 256x256, so the cost does not depend on the size, and resizing takes 3 ms.
 """
 
-import weakref
 import zipfile
 from collections.abc import Iterator
 from importlib import metadata
@@ -54,9 +53,8 @@ class MediapipeFrontEnd(ClosesItself):
         self._is_noisy = True  # until the landmark network has run once
         with without_chatter():
             self._landmarker = self._open(landmarker)
-            # Closes at the latest at exit: mediapipe's own __del__ then finds half the interpreter gone, and complains.
-            self._close = weakref.finalize(self, self._landmarker.close)
             self._look(NOBODY_BGR, 0)  # the first run takes 50 ms more
+        self._is_closed = False
 
     def _open(self, landmarker: Path):
         tasks = self._mp.tasks
@@ -163,8 +161,10 @@ class MediapipeFrontEnd(ClosesItself):
         return seen
 
     def close(self) -> None:
-        """Let go of the model."""
-        self._close()  # a finalizer runs once
+        """Let go of the model. Without it mediapipe's own `__del__` complains at exit: its threads are gone by then."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._landmarker.close()
 
 
 class StrictClock:

@@ -312,7 +312,6 @@ with without_chatter():
     os.write(2, b"W0000 x inference_feedback_manager.cc:114] noise\\n")
     print("a real complaint", file=sys.stderr)
 print("after", file=sys.stderr)
-never_closed = open_front_end(landmarker=Path({str(landmarker)!r}))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
