@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_track(commands)
     add_listen(commands)
     add_demo(commands)
+    add_snapshot(commands)
     return parser
 
 
@@ -64,6 +65,16 @@ def add_track(commands) -> None:
     )
     p.add_argument("--realtime", action="store_true", help="play a file at its own pace, as a camera: late frames are dropped")
     p.add_argument("--frames", type=_positive, metavar="N", help="stop after N frames")
+    add_camera(p)
+    parts = add_parts(p)
+    parts.add_argument("--engine", default="onnx-cpu", metavar="NAME", help="what runs the model (default: onnx-cpu)")
+    parts.add_argument("--bind", default=DEFAULT_ADDRESS, metavar="ADDR", help=f"where to publish (default: {DEFAULT_ADDRESS})")
+    p.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    p.add_argument("--quiet", action="store_true", help="no progress, no summary; errors only")
+    p.set_defaults(run=run_track)
+
+
+def add_camera(p) -> None:
     camera = p.add_argument_group("camera and person")
     camera.add_argument(
         "--fov", type=float, default=60.0, metavar="DEG", help="field of view along the longer side (default: 60)"
@@ -71,14 +82,13 @@ def add_track(commands) -> None:
     camera.add_argument("--pitch", type=float, metavar="DEG", help="how far the camera looks down (default: not known)")
     camera.add_argument("--roll", type=float, metavar="DEG", help="how far it is turned clockwise (default: not known)")
     camera.add_argument("--height", type=float, metavar="M", help="stature of the person (default: not known)")
+
+
+def add_parts(p):
     parts = p.add_argument_group("parts")
     parts.add_argument("--model", type=Path, metavar="FILE", help="model file (default: the one that comes with the program)")
-    parts.add_argument("--engine", default="onnx-cpu", metavar="NAME", help="what runs the model (default: onnx-cpu)")
     parts.add_argument("--landmarker", type=Path, metavar="PATH", help="MediaPipe bundle (default: the pinned one)")
-    parts.add_argument("--bind", default=DEFAULT_ADDRESS, metavar="ADDR", help=f"where to publish (default: {DEFAULT_ADDRESS})")
-    p.add_argument("--json", action="store_true", help="print the summary as one JSON object")
-    p.add_argument("--quiet", action="store_true", help="no progress, no summary; errors only")
-    p.set_defaults(run=run_track)
+    return parts
 
 
 def add_listen(commands) -> None:
@@ -98,6 +108,23 @@ def add_demo(commands) -> None:
     p.add_argument("--model", type=Path, metavar="FILE", help="model file (default: the one that comes with the program)")
     p.add_argument("--json", action="store_true", help="print only the JSON line")
     p.set_defaults(run=run_demo)
+
+
+def add_snapshot(commands) -> None:
+    p = commands.add_parser("snapshot", help="one picture of a tracked video: skeleton over the frame, muscle groups beside it")
+    p.add_argument("source", metavar="SOURCE", help="video file or folder of images")
+    p.add_argument("--at", type=float, default=1.0, metavar="S", help="moment of the video, in seconds (default: 1)")
+    p.add_argument("--out", type=Path, required=True, metavar="FILE", help="picture to write (.png or .jpg)")
+    p.add_argument("--size", type=_positive, default=720, metavar="PX", help="height of the picture (default: 720)")
+    add_camera(p)
+    add_parts(p)
+    p.set_defaults(run=run_snapshot)
+
+
+def run_snapshot(args) -> int:
+    from .snapshot import run
+
+    return run(args)
 
 
 def run_track(args) -> int:

@@ -41,7 +41,7 @@ def activation_metrics(a: np.ndarray, truth: np.ndarray, moving: np.ndarray) -> 
     entries about each muscle's mean). active_mae: mean absolute error where the label is at least 0.10.
     """
     x, y = a - a.mean(0), truth - truth.mean(0)
-    still = (x**2).sum(0) < 1e-9
+    still = np.abs(x).max(0) < 1e-5
     r = (x * y).sum(0) / np.sqrt(np.maximum((x**2).sum(0) * (y**2).sum(0), 1e-12))
     active = truth >= 0.10
     rmse = float(np.sqrt(((a - truth) ** 2).mean()))
