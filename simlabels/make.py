@@ -37,6 +37,7 @@ class Done:
     row: dict
     frames: dict[str, np.ndarray]
     error: str | None = None
+    seconds: dict[str, float] | None = None  # CPU time by stage; not in the dataset: two runs write the same bytes
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def label_file(body: Body, clip: ClipFile, fps: float = FPS, source_fps: float |
         return Done(clip, {}, {}, message if str(clip.path) in message else f"{clip.path}: {message}")
     T = len(motion.pelvis_m)
     frames = {"clip": np.full(T, clip.clip, dtype=object), "frame": np.arange(T, dtype=np.int32), **labels.frames}
-    return Done(clip, _index_row(clip, motion.rest_m, floor_m, fps, labels), frames)
+    return Done(clip, _index_row(clip, motion.rest_m, floor_m, fps, labels), frames, seconds=labels.seconds)
 
 
 def _index_row(clip: ClipFile, rest_m: np.ndarray, floor_m: float, fps: float, labels: Labels) -> dict:
@@ -158,7 +159,6 @@ def _index_row(clip: ClipFile, rest_m: np.ndarray, floor_m: float, fps: float, l
         "by_reason": _by_reason(labels.frames["reject"]),
         "reserves": int(reserves.size),
         "reserves_above_2_Nm": int((reserves > 2).sum()),
-        "seconds": labels.seconds,
     }
     return {
         "clip": clip.clip,
@@ -196,7 +196,7 @@ def dataset_info(rows: list[dict], clips: list[ClipFile], skipped: dict[str, str
         "muscle_columns": ["index", "name", "region", "side", "group"],
         "joints": list(joint_names()),
         "reject_reasons": list(REJECT_REASONS),
-        "clip_details": {row["clip"]: {k: v for k, v in row["more"].items() if k != "seconds"} for row in rows},
+        "clip_details": {row["clip"]: row["more"] for row in rows},
         "skipped": skipped,
         "versions": {name: version(name) for name in _PACKAGES},
     }

@@ -163,15 +163,14 @@ def _frames(path: Path, lines: list[str], frames: int, channels: int) -> np.ndar
     lines = [line for line in lines if line]
     if len(lines) != frames:
         raise InputError(f"{path} announces {frames} frames and holds {len(lines)}; it is cut short or damaged")
+    for i, line in enumerate(lines):
+        found = len(line.split())
+        if found != channels:
+            raise InputError(f"{path}: frame {i} should have {channels} numbers, found {found}; it is cut short or damaged")
     try:
         values = np.array(" ".join(lines).split(), dtype=float)
     except ValueError as error:
         raise InputError(f"{path}: {error} in the MOTION block") from error
-    if values.size != frames * channels:
-        per_frame = values.size / frames
-        raise InputError(
-            f"{path}: frames should have {channels} numbers, found {per_frame:g} on average; it is cut short or damaged"
-        )
     if not np.isfinite(values).all():
         raise InputError(f"{path}: a number in the MOTION block is not finite")
     return values.reshape(frames, channels)
