@@ -135,12 +135,12 @@ def pressure_centres_m(ground: Ground, mechanics: Mechanics, weight_N: float) ->
 
 
 def pushes_N(ground: Ground) -> np.ndarray:
-    """Force of the ground on each foot (T, 2, 3) without what the filter rings below zero (0.09 body weights in running).
+    """Force of the ground on each foot (T, 2, 3), zero where the filter rings below zero (down to -0.09 body weights in running).
 
     The dynamics use the force as filtered: cut there, activations around toe-off change by up to 0.05.
     """
-    force_N = np.where(ground.point_force_N[..., 2:] > 0, ground.point_force_N, 0)
-    return force_N.reshape(len(force_N), 2, POINTS, 3).sum(2)
+    force_N = ground.foot_wrench[..., :3]
+    return np.where(force_N[..., 2:] > 0, force_N, 0)
 
 
 def contact_states(ground: Ground, weight_N: float) -> np.ndarray:

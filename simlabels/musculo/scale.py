@@ -3,6 +3,8 @@
 # MuJoCo fills its module from binaries that have no stubs.
 # pyright: reportAttributeAccessIssue=false
 
+from collections.abc import Mapping
+
 import mujoco
 import numpy as np
 
@@ -47,7 +49,7 @@ FACTOR_BAND = (0.85, 1.15)
 MASS_RANGE_KG = (30.0, 200.0)
 
 
-def scale_body(body: Body, factors: dict[str, float] | None = None, mass_kg: float = GENERIC_MASS_KG) -> None:
+def scale_body(body: Body, factors: Mapping[str, float] | None = None, mass_kg: float = GENERIC_MASS_KG) -> None:
     """Turns `body` into a person with these segment factors (default 1) and this mass.
 
     Mass is spread uniformly, inertia goes with factor^2, strength with (mass ratio)^(2/3), fibre and tendon lengths with the
@@ -82,7 +84,7 @@ def scale_body(body: Body, factors: dict[str, float] | None = None, mass_kg: flo
     body.muscles = body.generic_muscles.scaled(body.muscle_lengths_m() / body.generic_length_m, mass_ratio)
 
 
-def _factor_of_bodies(m: mujoco.MjModel, factors: dict[str, float]) -> np.ndarray:
+def _factor_of_bodies(m: mujoco.MjModel, factors: Mapping[str, float]) -> np.ndarray:
     k = np.full(m.nbody, factors.get("trunk", 1.0))
     for segment, patterns in SEGMENTS.items():
         for name in {p.replace("_*", side) for p in patterns for side in ("_r", "_l")}:
@@ -128,6 +130,6 @@ def segment_factors(body: Body, joints_m: np.ndarray) -> dict[str, float]:
     return factors
 
 
-def estimated_mass_kg(factors: dict[str, float]) -> float:
+def estimated_mass_kg(factors: Mapping[str, float]) -> float:
     """Mass of an unknown person: with the square of stature (the cube gives 133 kg for a skeleton 1.2 times as long)."""
     return GENERIC_MASS_KG * ((factors["femur"] + factors["tibia"]) / 2) ** 2

@@ -1,5 +1,6 @@
 """A folder of BVH to a dataset: manifest, counts, bad files, resume, the command line."""
 
+import argparse
 import json
 
 import numpy as np
@@ -184,7 +185,7 @@ def test_command_makes_a_dataset(folder, tmp_path, capsys, monkeypatch, the_body
 
 def test_flags_are_a_contract():
     parser = cli.build_parser()
-    commands = parser._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    (commands,) = [dict(a.choices) for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     flags = {
         name: sorted(s for a in p._actions for s in a.option_strings if s.startswith("--")) for name, p in commands.items()
     }

@@ -1,6 +1,7 @@
 """Rendered pairs to Parquet: values, nobody detected, the clip's world, damaged files."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def motion_R(frames):
     return from_axis_angle(np.stack([0.3 * np.sin(t / 5), t / 20, 0.2 * np.cos(t / 7)], axis=-1))
 
 
-def rendered(seed=0):
+def rendered(seed=0) -> dict[str, Any]:
     """Two takes of 20 and 15 frames of one clip that starts at frame 5 and 0; the world turned by `HEADING_RAD`."""
     rng, first, n = np.random.default_rng(seed), np.array([0, 20, 35]), 35
     frame = np.r_[np.arange(5, 25), np.arange(15)].astype(np.int32)
@@ -38,10 +39,10 @@ def rendered(seed=0):
         "R_cam_world": from_axis_angle(rng.normal(size=(n, 3))).astype(np.float32),
         "t_m": rng.normal(size=(n, 3)).astype(np.float32),
         "frame": frame,
-        "K": np.tile(np.float32([[500, 0, 320], [0, 500, 240], [0, 0, 1]]), (2, 1, 1)),
+        "K": np.tile(np.array([[500, 0, 320], [0, 500, 240], [0, 0, 1]], np.float32), (2, 1, 1)),
         "size": np.array([[640, 480], [480, 360]]),
         "rest_m": rng.normal(size=(2, 24, 3)).astype(np.float32),
-        "stature_m": np.float32([1.7, 1.8]),
+        "stature_m": np.array([1.7, 1.8], np.float32),
         "clip": np.array(["walk", "walk"]),
         "subject": np.array(["01", "01"]),
         "look": np.array(['{"jpeg": 85}', '{"jpeg": 70}']),

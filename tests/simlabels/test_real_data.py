@@ -81,7 +81,7 @@ def test_clips_of_feet_on_flat_ground(the_body, data_folder, clip, most_rejected
     assert done.error is None
     assert done.row["more"]["own_rejected"] <= most_rejected * done.row["frames"]
     assert done.frames["grf_BW"][:, :, 1].sum(1).mean() == pytest.approx(1.0, abs=0.03)
-    assert done.row["more"]["reserves_above_2_Nm"] <= 0.02 * done.row["more"]["reserves"]
+    assert done.row["more"]["reserves_above_2_Nm"] <= 0.03 * done.row["more"]["reserves"]
     assert np.median(done.frames["ik_rms_m"]) < 0.025
 
 
