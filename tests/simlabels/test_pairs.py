@@ -120,7 +120,7 @@ def test_another_motion_is_refused(npz_folder, label_folder, tmp_path):
     np.savez(npz_folder / "train.npz", **z)
     with pytest.raises(InputError, match="degrees off clip walk"):
         convert_pairs(npz_folder, tmp_path / "out", labels=label_folder)
-    z = rendered() | {"clip": np.array(["walk", "run"])}
+    z: dict[str, Any] = rendered() | {"clip": np.array(["walk", "run"])}
     np.savez(npz_folder / "train.npz", **z)
     with pytest.raises(InputError, match="lack frame 14 of clip run"):
         convert_pairs(npz_folder, tmp_path / "out2", labels=label_folder)
