@@ -13,12 +13,12 @@ from pathlib import Path
 
 import torch
 import torch.nn as nn
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
 from realtime.body.errors import InputError
 
 from .muon import Muon
+from .progress import progress
 
 Tensor = torch.Tensor
 
@@ -103,14 +103,7 @@ def train(
     start = _resume(folder, net, optimisers, averaged)
     board = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
     cpu_0 = time.process_time()
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, TextColumn("{task.fields[loss]}")) as progress:
-        task = progress.add_task(folder.name, total=c.steps, completed=start, loss="")
+    with progress(folder.name, c.steps, start) as tell:
         for step in range(start, c.steps):
             for optimiser in optimisers:
                 for group in optimiser.param_groups:
@@ -127,7 +120,7 @@ def train(
                 for name, value in terms.items():
                     board.add_scalar(f"loss/{name}", value.item(), step)
                 board.add_scalar("loss/total", loss.item(), step)
-                progress.update(task, completed=step + 1, loss=f"loss {loss.item():.2f}")
+                tell(step + 1, loss.item())
             if (step + 1) % c.checkpoint_every == 0 or step + 1 == c.steps:
                 _save(folder, step + 1, net, optimisers, averaged)
     board.close()

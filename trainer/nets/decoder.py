@@ -13,6 +13,7 @@ from .geometry import (
     from_rot6d_cols,
     joints_from_global,
     landmarks_from_body,
+    pick,
     place_on_rays,
 )
 from .observation import Observation
@@ -82,7 +83,7 @@ class Decoder(nn.Module):
         V = seen.R_cam_aimed
         lead = h.shape[:-1]
         G = V[..., None, :, :] @ from_rot6d_cols(seen.pose_rot6d + y["rotation"].reshape(*lead, JOINT_COUNT, 6))
-        factor = (0.3 * y["bones"]).exp()[..., BONE_GROUP] * seen.size[..., None]
+        factor = pick((0.3 * y["bones"]).exp(), BONE_GROUP, -1) * seen.size[..., None]
         offsets_m = self.rest_offsets_m * factor[..., None]
         joints_m = joints_from_global(G, offsets_m)
         # The size of the body drawn on the rays is that of its bones; what the rays say of the distance is corrected by a factor.

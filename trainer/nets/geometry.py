@@ -29,6 +29,11 @@ def _chains() -> Tensor:
 CHAINS = _chains()
 
 
+def pick(x: Tensor, indices: list[int], dim: int) -> Tensor:
+    """Entries of one axis, by one Gather node (a list in brackets would become three)."""
+    return x.index_select(dim, torch.tensor(indices, device=x.device))
+
+
 def unit(v: Tensor) -> Tensor:
     # clamped, not "+ 1e-12": the exporter drops sums with numbers that small
     return v / v.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
@@ -46,10 +51,16 @@ def to_rot6d_cols(R: Tensor) -> Tensor:
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:
-    """a x b, from slices: `torch.cross` has no ONNX operator of its own."""
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return torch.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], dim=-1)
+    """a x b, by turning the axes: `torch.cross` has no ONNX operator of its own, and this makes the fewest nodes."""
+    return pick(a, _YZX, -1) * pick(b, _ZXY, -1) - pick(a, _ZXY, -1) * pick(b, _YZX, -1)
+
+
+_YZX, _ZXY = [1, 2, 0], [2, 0, 1]
+
+#: v @ CROSS is the matrix of "v x", flattened.
+CROSS = torch.zeros(3, 9)
+for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+    CROSS[_i, 3 * _k + _j], CROSS[_i, 3 * _j + _k] = 1, -1
 
 
 def least_rotation(a: Tensor, b: Tensor) -> Tensor:
@@ -57,9 +68,7 @@ def least_rotation(a: Tensor, b: Tensor) -> Tensor:
     a, b = unit(a), unit(b)
     c = (a * b).sum(-1)[..., None, None]
     v = cross(a, b)
-    x, y, z = v[..., 0], v[..., 1], v[..., 2]
-    o = torch.zeros_like(x)
-    K = torch.stack([o, -z, y, z, o, -x, -y, x, o], dim=-1).reshape(*x.shape, 3, 3)
+    K = (v @ CROSS.to(v)).reshape(*v.shape[:-1], 3, 3)
     eye = torch.eye(3, dtype=a.dtype, device=a.device)
     return eye + K + K @ K / (1 + c).clamp(min=0.02)
 
@@ -71,7 +80,7 @@ def from_two_axes(x: Tensor, y: Tensor) -> Tensor:
 
 def joints_from_global(G: Tensor, offsets_m: Tensor) -> Tensor:
     """Joint positions (..., 24, 3) about the pelvis from global rotations (..., 24, 3, 3): one product, no chain of steps."""
-    bones = (G[..., _PARENT, :, :] @ offsets_m[..., None])[..., 0]
+    bones = (pick(G, _PARENT, -3) @ offsets_m[..., None])[..., 0]
     return CHAINS.to(bones) @ bones
 
 
@@ -85,7 +94,7 @@ def global_from_local(R: Tensor) -> Tensor:
 
 def local_from_global(G: Tensor) -> Tensor:
     """Parent-relative rotations; the pelvis stays global."""
-    local = G[..., _PARENT, :, :].transpose(-1, -2) @ G
+    local = pick(G, _PARENT, -3).transpose(-1, -2) @ G
     return torch.cat([G[..., :1, :, :], local[..., 1:, :, :]], dim=-3)
 
 
@@ -116,11 +125,11 @@ def closed_form_pose(w: Tensor, offsets_m: Tensor) -> Tensor:
     made = torch.cat([torch.stack([pelvis], -3), spine, torch.stack([chest, head], -3)], dim=-3)
     at = {joint: k for k, joint in enumerate(_ORDER)}
     for level in _LEVELS:
-        parent = made[..., [at[p] for _, p, *_ in level], :, :]
-        rest = offsets_m[..., [end for *_, end in level], :]
-        aim = w[..., [b for *_, b, _ in level], :] - w[..., [a for _, _, a, _, _ in level], :]
+        parent = pick(made, [at[p] for _, p, *_ in level], -3)
+        rest = pick(offsets_m, [end for *_, end in level], -2)
+        aim = pick(w, [b for *_, b, _ in level], -2) - pick(w, [a for _, _, a, _, _ in level], -2)
         made = torch.cat([made, least_rotation((parent @ rest[..., None])[..., 0], aim) @ parent], dim=-3)
-    return made[..., [at[_TAKEN_FROM.get(j, j)] for j in range(JOINT_COUNT)], :, :]
+    return pick(made, [at[_TAKEN_FROM.get(j, j)] for j in range(JOINT_COUNT)], -3)
 
 
 def aim_camera(centre: Tensor) -> Tensor:
@@ -132,7 +141,7 @@ def aim_camera(centre: Tensor) -> Tensor:
 
 def person_box(ray: Tensor, detected: Tensor) -> tuple[Tensor, Tensor]:
     """Centre (..., 2) and size (...) of a person in ray units, from the twelve limb landmarks."""
-    limbs = ray[..., LIMB_LANDMARKS, :]
+    limbs = pick(ray, LIMB_LANDMARKS, -2)
     centre = limbs.mean(-2)
     size = (limbs - centre[..., None, :]).square().sum(-1).clamp(min=1e-12).sqrt().mean(-1).clamp(min=1e-3)
     seen = detected > 0
@@ -147,8 +156,8 @@ def landmarks_from_body(joints: Tensor, G: Tensor, carried_offsets_m: Tensor, si
         carried_offsets_m: offset of each landmark in its joint's frame at a stature of 1.70 m, (33, 3).
         size: stature / 1.70, (...).
     """
-    offset = (G[..., LANDMARK_ROTATION, :, :] @ carried_offsets_m[..., None])[..., 0]
-    return joints[..., LANDMARK_POSITION, :] + offset * size[..., None, None]
+    offset = (pick(G, LANDMARK_ROTATION, -3) @ carried_offsets_m[..., None])[..., 0]
+    return pick(joints, LANDMARK_POSITION, -2) + offset * size[..., None, None]
 
 
 #: Each landmark rides on one joint's position and one joint's rotation.
