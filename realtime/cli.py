@@ -115,6 +115,7 @@ def add_snapshot(commands) -> None:
     p.add_argument("source", metavar="SOURCE", help="video file or folder of images")
     p.add_argument("--at", type=float, default=1.0, metavar="S", help="moment of the video, in seconds (default: 1)")
     p.add_argument("--out", type=Path, required=True, metavar="FILE", help="picture to write (.png or .jpg)")
+    p.add_argument("--zoom", action="store_true", help="show the part of the picture around the person")
     p.add_argument("--size", type=_positive, default=720, metavar="PX", help="height of the picture (default: 720)")
     add_camera(p)
     add_parts(p)

@@ -10,7 +10,7 @@ from .capture.opencv import load_cv2
 from .engines import open_engine
 from .landmarks import open_front_end
 from .tracker import Tracker
-from .view import draw_body, draw_muscles, side_by_side
+from .view import crop_to_body, draw_body, draw_muscles, side_by_side
 from .world import focal_px
 
 SUFFIXES = (".png", ".jpg")
@@ -40,6 +40,9 @@ def run(args) -> int:
     if frame.state is not State.LOST:
         focal = focal_px((width, height), args.fov)
         image = draw_body(image, frame, tracker.R_world_cam, tracker.camera_world_m, focal)
+        if args.zoom:
+            image = crop_to_body(image, frame, tracker.R_world_cam, tracker.camera_world_m, focal)
+            height, width = image.shape[:2]
     cv2 = load_cv2()
     scale = args.size / height
     image = cv2.resize(

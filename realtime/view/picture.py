@@ -61,6 +61,20 @@ def draw_body(
     return out
 
 
+def crop_to_body(
+    picture_bgr: np.ndarray, frame: BodyFrame, R_world_cam: np.ndarray, camera_world_m: np.ndarray, focal_px: float
+) -> np.ndarray:
+    """The part of a picture around a body: 1.5 times as high as it appears, three quarters as wide, inside the picture."""
+    height, width = picture_bgr.shape[:2]
+    xy = project_px(frame.joints_m, R_world_cam, camera_world_m, focal_px, (width, height))
+    low, high = np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)
+    h = min(height, max(32, round(1.5 * max(high[1] - low[1], (high[0] - low[0]) / 0.75))))
+    w = min(width, round(0.75 * h))
+    x, y = (low + high) / 2 - (w / 2, h / 2)
+    x, y = int(np.clip(x, 0, width - w)), int(np.clip(y, 0, height - h))
+    return np.ascontiguousarray(picture_bgr[y : y + h, x : x + w])
+
+
 def _bone(joint: int, means: dict[str, float]) -> float:
     """Mean activation of the muscle groups around the bone that ends at a joint."""
     side, _, name = JOINTS[joint].partition("_")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from realtime.body.frames import State
+from realtime.body.skeleton import forward_kinematics, rest_offsets_m
 from realtime.cli import main
-from realtime.view import draw_body, draw_muscles
+from realtime.view import crop_to_body, draw_body, draw_muscles
 from realtime.view.picture import BACKGROUND, activation_colour, project_px
 
 from .bodies import body
@@ -51,3 +52,17 @@ def test_snapshot_says_what_is_wrong(tmp_path, capsys, out, says):
     said = capsys.readouterr().err
     assert says in said.lower() or "student" in said  # the model comes first where none is shipped
     assert not (tmp_path / out).exists()
+
+
+def test_the_crop_holds_the_body_and_stays_inside_the_picture():
+    rows, columns = np.mgrid[0:480, 0:640]
+    picture = np.stack([rows // 2, columns // 3, rows * 0], -1).astype(np.uint8)  # pixels that know their place
+    joints_m, _ = forward_kinematics(np.tile(np.eye(3), (24, 1, 1)), rest_offsets_m(), np.array([0.8, 0.9, 0.0]))
+    frame = replace(body(), joints_m=joints_m)
+    R_world_cam, camera, focal = np.diag([1.0, -1.0, -1.0]), np.array([0.0, 1.0, 4.0]), 400.0
+    crop = crop_to_body(picture, frame, R_world_cam, camera, focal)
+    xy = project_px(frame.joints_m, R_world_cam, camera, focal, (640, 480))
+    inside = xy[(xy >= 0).all(1) & (xy < [640, 480]).all(1)]
+    assert len(inside) > 0
+    assert int(crop[..., 1].min()) * 3 <= inside[:, 0].min() + 3
+    assert int(crop[..., 1].max()) * 3 >= inside[:, 0].max() - 3
