@@ -40,8 +40,9 @@ def activation_metrics(a: np.ndarray, truth: np.ndarray, moving: np.ndarray) -> 
     null where the estimate does not move at all. rmse over all entries. nrmse: rmse over the labels' standard deviation (all
     entries about each muscle's mean). active_mae: mean absolute error where the label is at least 0.10.
     """
+    a, truth = a.astype(np.float64), truth.astype(np.float64)  # else a constant has a rounding error for a trace
     x, y = a - a.mean(0), truth - truth.mean(0)
-    still = np.abs(x).max(0) < 1e-5
+    still = np.abs(x).max(0) < 1e-6
     r = (x * y).sum(0) / np.sqrt(np.maximum((x**2).sum(0) * (y**2).sum(0), 1e-12))
     active = truth >= 0.10
     rmse = float(np.sqrt(((a - truth) ** 2).mean()))

@@ -1,5 +1,6 @@
 """Runs a student's ONNX file over a take, frame by frame with its ring, as the tracker does."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ class OnnxStudent:
     """
 
     def __init__(self, model: Path | bytes):
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # newer ones report to their maker unless told before the import
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

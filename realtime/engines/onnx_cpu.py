@@ -1,6 +1,7 @@
 """ONNX Runtime on one CPU thread: buffers allocated and bound once, the ring written by us."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,11 +85,12 @@ class OnnxCpuEngine:
 def _open_session(path: Path, data: bytes) -> Any:
     """An ONNX Runtime session on the bytes that were hashed."""
     try:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # a user's own, newer one would report to its maker
         import onnxruntime as ort
         import onnxruntime.capi.onnxruntime_pybind11_state as native  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ModelError(f"ONNX Runtime cannot be imported ({error}): pip install onnxruntime") from None
-    ort.disable_telemetry_events()  # it exists on Windows; a camera product sends nothing
+    ort.disable_telemetry_events()  # Windows' own tracing; a camera product sends nothing
     ort.set_default_logger_severity(3)
     options = ort.SessionOptions()
     options.log_severity_level = 3
