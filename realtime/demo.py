@@ -7,7 +7,8 @@ alone (a second decoder, a second front end), so that a slow minute of the machi
 import json
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +63,31 @@ def measure(video: Path, landmarker: Path, engine, tell) -> dict:
             if not publisher.wait_for_topics({"pose/", "status"}, JOINS_WITHIN_S):
                 raise BioHumanError(f"the subscriber did not connect to {publisher.address} within {JOINS_WITHIN_S:g} s")
             tell(f"tracking {source.name} with {front_end.name}, {meta.model_id} on {meta.engine} ...")
-            chain_s, alone_s, alone_frames = _take_turns(loop, alone_source, alone_front_end)
+            with _bar(source) as show_frames:
+                chain_s, alone_s, alone_frames = _take_turns(loop, alone_source, alone_front_end, show_frames)
         finally:
             loop.finish()
         return _result(loop, subscriber.result(), chain_s, alone_frames / alone_s if alone_s else 0.0)
 
 
-def _take_turns(loop: TrackingLoop, alone_source: Source, alone_front_end: FrontEnd) -> tuple[float, float, int]:
+@contextmanager
+def _bar(source: Source) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr, where somebody looks at it. Gives what to call with the number of frames done."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("tracking", total=source.frame_count)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _take_turns(
+    loop: TrackingLoop, alone_source: Source, alone_front_end: FrontEnd, show_frames: Callable[[int], None]
+) -> tuple[float, float, int]:
     """Seconds in the chain, seconds in decoding + front end alone, and frames of the latter."""
     block = max(1, round(loop.source.fps or 30))
     chain_s = alone_s = 0.0
@@ -84,6 +103,7 @@ def _take_turns(loop: TrackingLoop, alone_source: Source, alone_front_end: Front
                 alone_front_end.detect(picture.image_bgr, round((picture.pts_s or 0.0) * 1e9))
                 alone_frames += 1
         chain_s, alone_s = chain_s + t1 - t0, alone_s + time.perf_counter() - t1
+        show_frames(loop.statistics.frames_read)
     return chain_s, alone_s, alone_frames
 
 
