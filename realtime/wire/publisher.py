@@ -40,6 +40,7 @@ class Publisher:
     """
 
     def __init__(self, address: str, meta: Meta, *, lossless: bool = False, give_up_after_s: float = GIVE_UP_AFTER_S):
+        _check_port(address)
         self.meta, self.warnings, self.frames_published = meta, list[str](), 0
         self.topics_asked = dict[bytes, int]()  # topic -> how often it was subscribed to
         self._lossless, self._linger_s = lossless, FILE_LINGER_S if lossless else LIVE_LINGER_S
@@ -140,6 +141,13 @@ class Publisher:
             f"a subscriber took nothing for {self._give_up_after_s:g} s and is no longer waited for: "
             "subscribers that do not keep up now miss frames"
         )
+
+
+def _check_port(address: str) -> None:
+    """ZeroMQ takes a port beyond 65535 without a word and listens on another one."""
+    port = address.rpartition(":")[2]
+    if address.startswith("tcp://") and port.isdigit() and int(port) > 65535:
+        raise OutputError(f"cannot listen on {address!r}: ports go up to 65535; an address looks like tcp://127.0.0.1:5755")
 
 
 def _cannot_listen(address: str, error: zmq.ZMQError) -> OutputError:

@@ -244,7 +244,9 @@ def test_a_port_in_use_is_said_with_the_way_out(publisher):
         Publisher(publisher.address, meta())
 
 
-@pytest.mark.parametrize("address", ["5755", "tcp://", "tcp://no.such.host.invalid:5755", "http://127.0.0.1:80"])
+@pytest.mark.parametrize(
+    "address", ["5755", "tcp://", "tcp://no.such.host.invalid:5755", "http://127.0.0.1:80", "tcp://127.0.0.1:99999"]
+)
 def test_addresses_that_are_none(address):
     with pytest.raises(OutputError, match="cannot listen on"):
         Publisher(address, meta())
