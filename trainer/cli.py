@@ -30,6 +30,12 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_train(commands, "teacher", "train the offline, bidirectional teacher on labels")
     add_train(commands, "distil", "train the live, causal student on labels and a teacher")
+    skeleton = commands.add_parser(
+        "skeleton", help="write the mean skeleton of the training takes (realtime/body/rest_skeleton.csv)"
+    )
+    skeleton.add_argument("--data", type=Path, required=True, help="folder with pairs/")
+    skeleton.add_argument("--out", type=Path, required=True, help="file to write (.csv)")
+    skeleton.set_defaults(run_command=run_skeleton)
     export = commands.add_parser("export", help="write a student as one self-describing ONNX file")
     export.add_argument("run", type=Path, help="run folder of a student")
     export.add_argument("--out", type=Path, required=True, help="file to write (.onnx)")
@@ -80,6 +86,13 @@ def run_train(args: argparse.Namespace) -> int:
         teacher = None if args.teacher == "none" else Path(args.teacher)
         done = train_student(data, args.out, teacher, StudentConfig(), WindowConfig(), LossConfig(), config)
     print(f"{args.out}: {done['steps_done']} steps in {done['cpu_min']} CPU minutes")
+    return 0
+
+
+def run_skeleton(args: argparse.Namespace) -> int:
+    from .rest_skeleton import write_rest_skeleton
+
+    write_rest_skeleton(args.data / "pairs", args.out)
     return 0
 
 

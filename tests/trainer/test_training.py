@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from realtime.body.skeleton import rest_offsets_m
 from trainer.cli import main
 from trainer.data.bank import body_of, fit_carried_offsets
 from trainer.data.takes import load_clips, load_takes
@@ -181,3 +182,11 @@ def test_bad_input_is_one_line_and_exit_2(command, says, data, runs, tmp_path, c
     assert says in said
     assert "\n" not in said
     assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_the_mean_skeleton_is_that_of_the_training_people(data, tmp_path):
+    out = tmp_path / "rest.csv"
+    assert main(["skeleton", "--data", str(data), "--out", str(out)]) == 0
+    rows = [line.split(",") for line in out.read_text().splitlines() if not line.startswith(("#", "joint"))]
+    written = np.array([[float(x) for x in row[1:]] for row in rows])
+    np.testing.assert_allclose(written, rest_offsets_m(), atol=2e-4)  # the people of these tests have the mean skeleton
