@@ -18,6 +18,7 @@ from realtime.body.muscles import muscle_table
 from . import contact, dynamics, label, optimise
 from .dataset import LABELS, DatasetWriter, file_sha256
 from .folder import MANIFEST, SUBJECTS, ClipFile, list_clips
+from .interrupts import held_interrupts
 from .label import Labels, label_clip
 from .musculo.body import Body
 from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256
@@ -251,7 +252,9 @@ def _runner(jobs: int, body: Body | None, fps: float, source_fps: float | None) 
             own = body or (Body() if clips else None)
             for clip in clips:
                 assert own is not None
-                yield label_file(own, clip, fps, source_fps)
+                with held_interrupts():
+                    done = label_file(own, clip, fps, source_fps)
+                yield done
 
         yield run_here
         return

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from benchmarks.synthetic_bvh import write_bvh
 from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import InputError, OutputError
-from simlabels import cli, needs
+from simlabels import cli, make, needs
 from simlabels.dataset import read_frames
 from simlabels.folder import Subject, list_clips
 from simlabels.make import make_labels
@@ -173,6 +174,23 @@ def test_ctrl_c_is_one_line(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("simlabels.make.make_labels", stopped)
     assert cli.main(["make", str(folder), "--out", str(tmp_path / "o")]) == 130
     assert "whole shards are kept" in capsys.readouterr().err
+
+
+def test_ctrl_c_waits_for_the_clip_in_hand(folder, tmp_path, capsys, monkeypatch, the_body):
+    """In compiled code it would end in a SystemError and a traceback."""
+    real, finished = make.label_file, []
+
+    def pressed_while_computing(*args):
+        signal.raise_signal(signal.SIGINT)
+        done = real(*args)
+        finished.append(done.error)
+        return done
+
+    monkeypatch.setattr(make, "label_file", pressed_while_computing)
+    monkeypatch.setattr(make, "Body", lambda: the_body)
+    assert cli.main(["make", str(folder), "--out", str(tmp_path / "o")]) == 130
+    assert finished == [None]
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("biohuman-labels: stopped")
 
 
 def test_command_makes_a_dataset(folder, tmp_path, capsys, monkeypatch, the_body):
