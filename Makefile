@@ -15,13 +15,13 @@ test: $(VENV)/.test lint
 test-all: $(VENV)/.test lint
 	$(BIN)/python -m pytest
 
+# Everything that installs without a GPU.
+dev: $(VENV)/.test
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-
-# Everything that installs without a GPU (onnxruntime-gpu would overwrite onnxruntime).
-dev: $(VENV)/.dev
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -31,12 +31,9 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[labels,train,dev]"
+	$(PIP) --editable ".[labels,train,body,nvidia,dev]"
+	$(PIP) --no-deps tensorrt-stubs==10.13.0.35.1 # with its dependencies it would fetch TensorRT itself
 	touch $@ $(VENV)/.runtime
-
-$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[labels,train,body,dev]"
-	touch $@ $(VENV)/.runtime $(VENV)/.test
 
 clean:
 	rm -rf $(VENV)
