@@ -12,6 +12,7 @@ from .body.muscles import MUSCLE_COUNT
 from .body.skeleton import JOINT_COUNT, rest_offsets_m
 from .body.student_io import INPUTS
 from .engines import Engine
+from .validity import Validity, ValidityRule
 from .world import WorldOrigin, focal_px, gravity_cam
 
 #: Frames after (re)acquisition before a body counts as tracked.
@@ -78,6 +79,7 @@ class Tracker:
         self._inputs["gravity_cam"][0] = gravity_cam(pitch_deg, roll_deg)
         self._inputs["height_m"][0, 0] = height_m or 0.0
         self._origin = WorldOrigin(WARMING_FRAMES)
+        self._validity_rule = ValidityRule()
         self._seq = 0
         self._frames_seen = 0  # since (re)acquisition
         self._t_seen_s: float | None = None  # when a person was last seen; None = the model is fresh
@@ -96,6 +98,7 @@ class Tracker:
         landmarks = self._checked(self.front_end.detect(picture.image_bgr, t_front_end_ns))
         t1 = perf_counter_ns()
         self._forget_if_long_ago(t_s)
+        validity = self._validity_rule.update(landmarks)
         outputs = self._step_model(landmarks, t_s)
         t2 = perf_counter_ns()
         if outputs is None or not landmarks.detected:
@@ -104,7 +107,7 @@ class Tracker:
         else:
             self._frames_seen += 1
             self._t_seen_s = t_s
-            frame = self._body(picture, outputs)
+            frame = self._body(picture, outputs, validity)
         self._seq += 1
         t3 = perf_counter_ns()
         frame.stage_ns.update(frontend=t1 - t0, model=t2 - t1, body=t3 - t2)
@@ -153,7 +156,7 @@ class Tracker:
             return None
         return outputs
 
-    def _body(self, picture: Picture, outputs: dict[str, np.ndarray]) -> BodyFrame:
+    def _body(self, picture: Picture, outputs: dict[str, np.ndarray], validity: Validity) -> BodyFrame:
         out = {name: outputs[name][0].copy() for name in outputs}
         origin_m = self._origin.update(out["pelvis_m"], out["joints_m"])
         self.offsets_m, self.R_world_cam = out["offsets_m"], out["R_grav_cam"]
@@ -174,6 +177,9 @@ class Tracker:
             grf_sigma_BW=out["grf_sigma_BW"],
             activation=out["activation"],
             activation_sigma=out["activation_sigma"],
+            joint_valid=validity.joint_valid,
+            activation_valid=validity.activation_valid,
+            doubts=validity.unseen,
         )
 
     def _lost(self, picture: Picture) -> BodyFrame:
@@ -197,4 +203,6 @@ class Tracker:
             grf_sigma_BW=nan(2),
             activation=nan(MUSCLE_COUNT),
             activation_sigma=nan(MUSCLE_COUNT),
+            joint_valid=np.zeros(JOINT_COUNT, bool),
+            activation_valid=np.zeros(MUSCLE_COUNT, bool),
         )

@@ -55,7 +55,7 @@ class LandmarkFrame:
 class BodyFrame:
     """One frame of one person: right-handed world, Y up, metres, origin on the floor under the first position.
 
-    All arrays are float32. When `state` is LOST they are NaN: a stale pose is never passed off as new.
+    All arrays of numbers are float32. When `state` is LOST they are NaN: a stale pose is never passed off as new.
     """
 
     seq: int
@@ -74,4 +74,7 @@ class BodyFrame:
     grf_sigma_BW: np.ndarray  # (2,)
     activation: np.ndarray  # (354,)
     activation_sigma: np.ndarray  # (354,)
+    joint_valid: np.ndarray  # (24,) bool: the picture shows it; False while nobody is seen
+    activation_valid: np.ndarray  # (354,) bool: the picture shows the limb that the muscle moves
+    doubts: tuple[str, ...] = ()  # what is wrong with this frame, by name: limbs not seen, left_right_flip
     stage_ns: dict[str, int] = field(default_factory=dict)  # how long each stage took

@@ -35,6 +35,8 @@ def to_messages(frame: BodyFrame, *, session: int, track: int, t_publish_ns: int
         contact=_bin(frame.contact),
         grf_BW=_bin(frame.grf_BW),
         grf_sigma_BW=_bin(frame.grf_sigma_BW),
+        joint_valid=frame.joint_valid.tobytes(),
+        doubts=list(frame.doubts),
     )
     muscles = Activation(
         session=session,
@@ -47,6 +49,7 @@ def to_messages(frame: BodyFrame, *, session: int, track: int, t_publish_ns: int
         activation=_bin(frame.activation),
         activation_sigma=_bin(frame.activation_sigma),
         group_mean=_bin(group_means(frame.activation)),
+        activation_valid=frame.activation_valid.tobytes(),
     )
     return body, muscles
 

@@ -16,7 +16,7 @@ WIRE_VERSION = 1
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5755"
 META, STATUS, POSE, ACTIVATION = "meta", "status", "pose/", "activation/"
 
-F32 = "<f4"
+F32, BOOL = "<f4", "|b1"
 J, M = JOINT_COUNT, MUSCLE_COUNT
 
 AXES = (
@@ -34,7 +34,7 @@ class ArraySpec(NamedTuple):
     meaning: str
 
 
-#: Every `bin` field of Pose and Activation. All are NaN (betas: 0) while the state is "lost".
+#: Every `bin` field of Pose and Activation. While the state is "lost", numbers are NaN, betas and the *_valid 0.
 ARRAYS: dict[str, ArraySpec] = {
     "global_orient": ArraySpec(F32, (3,), "rad", "SMPL: rotation of the pelvis in the world, axis-angle"),
     "body_pose": ArraySpec(F32, (69,), "rad", "SMPL: rotation of joints 1 to 23 in their parents, axis-angle"),
@@ -49,6 +49,8 @@ ARRAYS: dict[str, ArraySpec] = {
     "grf_sigma_BW": ArraySpec(F32, (2,), "body weights", "expected error of it, per axis"),
     "activation": ArraySpec(F32, (M,), "0..1", "muscle activations, order of Meta.muscles"),
     "activation_sigma": ArraySpec(F32, (M,), "0..1", "expected error of each activation"),
+    "joint_valid": ArraySpec(BOOL, (J,), "0 or 1", "whether the picture shows this joint; the others are guessed"),
+    "activation_valid": ArraySpec(BOOL, (M,), "0 or 1", "whether the picture shows the limb that this muscle moves"),
     "group_mean": ArraySpec(F32, (len(group_names()),), "0..1", "mean activation of each group, order of Meta.groups"),
 }
 
@@ -102,6 +104,8 @@ class Status(msgspec.Struct, kw_only=True, tag_field="type", tag="status"):
     model_sha256: str  # of the model file's bytes
     warnings: list[str]  # what deserves attention; stays listed
     faults: list[str]  # what went wrong; stays listed
+    source_state: str = "running"  # running, silent (nothing for 2 s), reopening or ended
+    events: list[str] = []  # the last 20 things that happened to the source, with their wall time
 
 
 class Pose(msgspec.Struct, kw_only=True, tag_field="type", tag="pose"):
@@ -127,6 +131,8 @@ class Pose(msgspec.Struct, kw_only=True, tag_field="type", tag="pose"):
     contact: bytes
     grf_BW: bytes
     grf_sigma_BW: bytes
+    joint_valid: bytes = b""
+    doubts: list[str] = []  # what is wrong with this frame: left_arm ... trunk: not in the picture; left_right_flip
 
 
 class Activation(msgspec.Struct, kw_only=True, tag_field="type", tag="activation"):
@@ -142,6 +148,7 @@ class Activation(msgspec.Struct, kw_only=True, tag_field="type", tag="activation
     activation: bytes
     activation_sigma: bytes
     group_mean: bytes
+    activation_valid: bytes = b""
 
 
 Message = Meta | Status | Pose | Activation

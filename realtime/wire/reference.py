@@ -14,14 +14,16 @@ topic, and a [MessagePack](https://msgpack.org) map. Subscription is by prefix o
 tracks, the empty prefix gives everything.
 
 - **Axes.** {AXES}.
-- **Arrays** are MessagePack `bin`: little-endian float32 in C order. `meta.arrays` gives dtype, shape, unit and meaning of each.
+- **Arrays** are MessagePack `bin`: little-endian float32 in C order (flags: one byte each). `meta.arrays` gives dtype, shape, unit
+  and meaning of each.
   Python: `numpy.frombuffer(b, "<f4").reshape(shape)`. JavaScript (`@msgpack/msgpack`), for a bin field `u`:
   `new Float32Array(u.buffer.slice(u.byteOffset, u.byteOffset + u.byteLength))`.
 - **Times** `t_*_ns` are the publishing host's monotonic clock (`time.monotonic_ns()` in Python), the same for all programs of
   one host; `meta.clock_offset_us` turns them into wall time. `t_capture_ns` is stamped when the grab returned. `pts_s` is a
   file's own presentation time.
-- **States.** `lost`: nobody is seen, all arrays are NaN. `warming`: fewer than 10 frames since the person was (re)acquired; the
-  origin of the world still settles during the first of them. `tracking`: to be believed, as far as the sigmas say.
+- **States.** `lost`: nobody is seen, all numbers are NaN. `warming`: fewer than 10 frames since the person was (re)acquired; the
+  origin of the world still settles during the first of them. `tracking`: to be believed, as far as the sigmas say, for
+  what the picture shows: `joint_valid`, `activation_valid` and `doubts` tell what it does not show, which is a guess.
 - **Delivery.** Cameras and streams: a subscriber that does not keep up misses frames (gaps in `seq`), nobody waits for it;
   whatever was held up should drop frames by age (`t_capture_ns`). Files: every connected subscriber gets every frame; one that
   takes nothing for 5 s is no longer waited for.

@@ -39,6 +39,9 @@ def body(
         grf_sigma_BW=take(2),
         activation=take(354),
         activation_sigma=take(354),
+        joint_valid=np.full(24, state is not State.LOST) & (np.arange(24) % 5 > 0),
+        activation_valid=np.full(354, state is not State.LOST) & (np.arange(354) % 7 > 0),
+        doubts=() if state is State.LOST else ("left_leg",),
         stage_ns={"frontend": 20_000_000, "model": 500_000},
     )
 

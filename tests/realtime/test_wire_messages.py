@@ -46,7 +46,7 @@ def test_golden_bytes_are_read_by_plain_msgpack():
         assert plain["seq"] == message.seq
         for field in message.__struct_fields__:
             if field in ARRAYS:
-                assert len(plain[field]) == 4 * np.prod(ARRAYS[field].shape), field
+                assert len(plain[field]) == np.dtype(ARRAYS[field].dtype).itemsize * np.prod(ARRAYS[field].shape), field
 
 
 def test_arrays_come_back_as_they_were():
@@ -58,7 +58,8 @@ def test_arrays_come_back_as_they_were():
 
     for name in ("joints_m", "joint_sigma_m", "rotation_sigma_rad", "root_velocity_m_s", "contact", "grf_BW", "grf_sigma_BW"):
         np.testing.assert_array_equal(read(pose, name), getattr(frame, name), err_msg=name)
-    for name in ("activation", "activation_sigma"):
+    np.testing.assert_array_equal(read(pose, "joint_valid"), frame.joint_valid)
+    for name in ("activation", "activation_sigma", "activation_valid"):
         np.testing.assert_array_equal(read(activation, name), getattr(frame, name), err_msg=name)
     np.testing.assert_array_equal(read(pose, "transl"), frame.pelvis_m)
     np.testing.assert_array_equal(read(pose, "betas"), np.zeros(10))
@@ -72,7 +73,9 @@ def test_lost_frames_have_no_numbers():
     for message in (pose, activation):
         assert message.state == "lost"
         for name in message.__struct_fields__:
-            if name in ARRAYS and name != "betas":
+            if name in ARRAYS and ARRAYS[name].dtype == "|b1":
+                assert not any(getattr(message, name)), name
+            elif name in ARRAYS and name != "betas":
                 assert np.isnan(np.frombuffer(getattr(message, name), "<f4")).all(), name
     assert np.isnan(pose.root_velocity_sigma_m_s)
 
@@ -107,14 +110,16 @@ def test_public_fields_are_these():
         *("session", "track", "seq", "t_capture_ns", "t_publish_ns", "pts_s", "state", "stage_ms"),
         *("global_orient", "body_pose", "transl", "betas", "joints_m", "joint_sigma_m", "rotation_sigma_rad"),
         *("root_velocity_m_s", "root_velocity_sigma_m_s", "contact", "grf_BW", "grf_sigma_BW"),
+        *("joint_valid", "doubts"),
     )
     assert Activation.__struct_fields__ == (
         *("session", "track", "seq", "t_capture_ns", "t_publish_ns", "pts_s", "state"),
-        *("activation", "activation_sigma", "group_mean"),
+        *("activation", "activation_sigma", "group_mean", "activation_valid"),
     )
     assert Status.__struct_fields__ == (
         *("session", "t_publish_ns", "phase", "state", "fps", "frames_read", "frames_lost", "frames_published", "dropped"),
         *("latency_ms", "stage_ms", "engine", "front_end", "model_id", "model_sha256", "warnings", "faults"),
+        *("source_state", "events"),
     )
     assert Meta.__struct_fields__ == (
         *("wire_version", "session", "program", "source", "is_live", "axes", "clock_offset_us", "arrays", "joints", "parents"),
