@@ -47,7 +47,8 @@ def test_reacquisition_warms_again(tiny):
 def test_lost_frames_hold_no_number_and_tracked_ones_only_numbers(tiny):
     tracker = tracker_of(tiny, lambda i: None if i == 1 else someone())
     there, lost = tracker.step(picture(0)), tracker.step(picture(1))
-    assert there.joint_valid.all() and there.activation_valid.all()
+    assert there.joint_valid.all()
+    assert there.activation_valid.all()
     for name, array in arrays_of(there).items():
         if array.dtype == bool:
             assert not arrays_of(lost)[name].any(), name

@@ -45,7 +45,8 @@ def test_one_hidden_wrist_makes_one_arm_doubtful():
     assert validity.unseen == ("right_arm",)
     assert not validity.joint_valid[JOINTS.index("right_wrist")]
     arms = [v for m, v in zip(muscle_table(), validity.activation_valid, strict=True) if m.region == "arm" and m.side == "l"]
-    assert arms and all(arms)
+    assert arms
+    assert all(arms)
 
 
 def test_the_answer_does_not_flicker():
