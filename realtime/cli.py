@@ -64,6 +64,16 @@ def add_track(commands) -> None:
         help="write FILE.npz or FILE.csv at the end; may be given several times",
     )
     p.add_argument("--realtime", action="store_true", help="play a file at its own pace, as a camera: late frames are dropped")
+    asked = p.add_argument_group("asked of a camera (what it gives instead is said)")
+    asked.add_argument("--size", type=_size, metavar="WxH", help="size of the picture, such as 1280x720")
+    asked.add_argument("--fps", type=float, metavar="HZ", help="pictures a second; for a folder of images: their rate (30)")
+    p.add_argument(
+        "--patience",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="a camera or stream that goes away is opened again for so long (default: 60; 0: end at once)",
+    )
     p.add_argument("--frames", type=_positive, metavar="N", help="stop after N frames")
     add_camera(p)
     parts = add_parts(p)
@@ -144,6 +154,13 @@ def run_demo(args) -> int:
     from .demo import run
 
     return run(args)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"{text} is not a size such as 1280x720")
+    return int(width), int(height)
 
 
 def _positive(text: str) -> int:

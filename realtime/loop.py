@@ -13,12 +13,15 @@ from .body.muscles import group_names, muscle_names
 from .body.skeleton import JOINTS, PARENTS
 from .body.student_io import CONTACT_POINTS
 from .capture import Source
+from .capture.health import RUNNING
 from .export import Export
 from .statistics import Statistics
 from .tracker import Tracker
 from .wire import ARRAYS, Meta, Publisher, Status
 
 STATUS_EVERY_S = 1.0
+#: While a live source is silent, so often subscribers are answered and the status is looked at.
+WAIT_S = 0.25
 
 
 class Stopped(BaseException):
@@ -78,8 +81,9 @@ class TrackingLoop:
         self.statistics = Statistics()
         self.faults: list[str] = []
         self.was_stopped = False
+        self.state = State.LOST
         self._is_reading = False
-        self._state = State.LOST
+        self._told: tuple[State, str, int] | None = None
         self._status_due_s = 0.0
 
     def stop(self) -> None:
@@ -88,12 +92,16 @@ class TrackingLoop:
         if self._is_reading:
             raise Stopped
 
-    def turn(self) -> BodyFrame | None:
-        """One picture: read, track, publish, keep. None when there is no further one."""
+    def turn(self, on_wait: Callable[[], None] | None = None) -> BodyFrame | None:
+        """One picture: read, track, publish, keep. None when there is no further one.
+
+        Args:
+            on_wait: called several times a second while the source gives nothing.
+        """
         if self.was_stopped or self.statistics.frames_read == self.max_frames:
             return None
         t0_ns = time.monotonic_ns()
-        picture = self._read()
+        picture = self._read(on_wait)
         if picture is None:
             return None
         t1_ns = time.monotonic_ns()
@@ -111,28 +119,38 @@ class TrackingLoop:
         if self.exports:
             frame.stage_ns["export"] = time.monotonic_ns() - t3_ns
         self.statistics.add(frame, t3_ns)
-        self._tell_status(frame.state)
+        self.state = frame.state
+        self._tell_status()
         return frame
 
-    def _read(self):
+    def _read(self, on_wait: Callable[[], None] | None):
         try:
             self._is_reading = True
+            while not self.source.wait(WAIT_S):
+                if self.source.health.state != RUNNING:
+                    self.state = State.LOST  # who was seen last may have left meanwhile
+                self._tell_status()
+                if on_wait is not None:
+                    on_wait()
             return self.source.read()
         except Stopped:
             return None
         finally:
             self._is_reading = False
 
-    def run(self, on_frame: Callable[[BodyFrame], None] | None = None) -> Statistics:
+    def run(self, on_turn: Callable[[], None] | None = None) -> Statistics:
         """All pictures. However it ends, files are written with the frames so far and subscribers are told.
+
+        Args:
+            on_turn: called after each frame, and several times a second while the source gives none.
 
         Raises:
             BioHumanError: the source failed or a file could not be written; files that could be are there.
         """
         try:
-            while (frame := self.turn()) is not None:
-                if on_frame is not None:
-                    on_frame(frame)
+            while self.turn(on_turn) is not None:
+                if on_turn is not None:
+                    on_turn()
         except BioHumanError as error:
             self.faults.append(str(error))
             raise
@@ -164,7 +182,8 @@ class TrackingLoop:
         return msgspec.structs.replace(self.meta, **{name: array.tolist() for name, array in learned.items()})
 
     def warnings(self) -> list[str]:
-        found = list(self.source.warnings) + (self.publisher.warnings if self.publisher else [])
+        found = [*self.source.warnings, *self.tracker.front_end.warnings]
+        found += self.publisher.warnings if self.publisher else []
         if self.tracker.landmarks_refused:
             found.append(f"{self.tracker.landmarks_refused} frames: landmarks that are not finite were taken as nobody")
         if self.tracker.bodies_refused:
@@ -177,7 +196,7 @@ class TrackingLoop:
             session=self.meta.session,
             t_publish_ns=time.monotonic_ns(),
             phase=phase,
-            state=self._state.value,
+            state=self.state.value,
             fps=s.fps_now(),
             frames_read=s.frames_read,
             frames_lost=s.frames_lost,
@@ -191,14 +210,20 @@ class TrackingLoop:
             model_sha256=info.sha256,
             warnings=self.warnings(),
             faults=self.faults,
+            source_state=self.source.health.state,
+            events=self.source.health.events,
         )
 
-    def _tell_status(self, state: State) -> None:
-        now_s = time.monotonic()
-        if self.publisher is None or (state is self._state and now_s < self._status_due_s):
-            self._state = state
+    def _tell_status(self) -> None:
+        """Send `status` every second, and at once when the person's or the source's state changes or something happens."""
+        if self.publisher is None:
             return
-        self._state, self._status_due_s = state, now_s + STATUS_EVERY_S
+        health, now_s = self.source.health, time.monotonic()
+        news = (self.state, health.state, health.event_count)
+        if news == self._told and now_s < self._status_due_s:
+            self.publisher.pump()
+            return
+        self._told, self._status_due_s = news, now_s + STATUS_EVERY_S
         self.publisher.meta = self.meta_now()
         self.publisher.send_status(self.status())
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from .body.frames import BodyFrame
 from .capture import Source, as_camera, open_source
+from .capture.health import RUNNING
 from .export import open_export
 from .landmarks import open_front_end
 from .loop import TrackingLoop, describe
@@ -36,14 +36,15 @@ def run(args) -> int:
         loop = TrackingLoop(source, tracker, meta, publisher, exports, args.frames)
         if not args.quiet:
             tell_parts(loop)
-        with stopping_on_signals(loop), progress(source, loop, args) as on_frame:
-            loop.run(on_frame)
+        with stopping_on_signals(loop), progress(source, loop, args) as on_turn:
+            loop.run(on_turn)
     _sum_up(loop, args)
     return INTERRUPTED if loop.was_stopped else 0
 
 
 def _open(args) -> Source:
-    source = open_source(args.source, paced=args.realtime)
+    width, height = args.size or (None, None)
+    source = open_source(args.source, paced=args.realtime, width=width, height=height, fps=args.fps, patience_s=args.patience)
     return as_camera(source) if args.realtime else source
 
 
@@ -68,7 +69,10 @@ def stopping_on_signals(loop: TrackingLoop) -> Iterator[None]:
 def tell_parts(loop: TrackingLoop) -> None:
     """What runs, on stderr."""
     s, t, m = loop.source, loop.tracker, loop.meta
-    size = [f"{s.frame_count} frames" if s.frame_count else "", f"{s.fps:g} fps" if s.fps else "", "live" if s.is_live else ""]
+    size = [
+        *(s.details, f"{s.frame_count} frames" if s.frame_count else ""),
+        *(f"{s.fps:g} fps" if s.fps else "", "live" if s.is_live else ""),
+    ]
     level = "" if t.pitch_deg is not None or t.roll_deg is not None else " (a level camera is assumed)"
     lines = {
         "source": f"{s.name} ({', '.join(x for x in size if x)})",
@@ -91,9 +95,27 @@ def _known(value: float | None, unit: str) -> str:
 
 @contextmanager
 def progress(source: Source, loop: TrackingLoop, args):
-    """A bar on stderr for whoever looks at it: frames, rate, time left, state. Gives what to call after each frame."""
-    if args.quiet or not sys.stderr.isatty():
+    """What happens, on stderr: events of the source as lines, and for whoever looks at it a bar: frames, rate, time left,
+    state. Gives what to call after each turn.
+    """
+    if args.quiet:
         yield None
+        return
+    told = 0
+
+    def new_events() -> list[str]:
+        nonlocal told
+        count, told = source.health.event_count - told, source.health.event_count
+        return source.health.events[-count:] if count else []
+
+    if not sys.stderr.isatty():
+
+        def tell_events() -> None:
+            for event in new_events():
+                print(event, file=sys.stderr, flush=True)
+
+        yield tell_events
+        tell_events()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -107,16 +129,20 @@ def progress(source: Source, loop: TrackingLoop, args):
         def passed() -> int:  # a file that plays as a camera also moves on by what is dropped
             return loop.statistics.frames_read + (0 if args.frames else source.dropped)
 
-        def on_frame(frame: BodyFrame) -> None:
+        def on_turn() -> None:
             nonlocal due_s
+            for event in new_events():
+                bar.console.print(event, markup=False, highlight=False)
             if time.monotonic() >= due_s:  # drawing costs more than a model step
                 due_s = time.monotonic() + 0.25
                 latency = loop.statistics.latency_ms().get("p50", 0.0)
-                text = f"{frame.state.value:8s} {loop.statistics.fps_now():5.1f} fps {latency:5.1f} ms"
+                text = f"{loop.state.value:8s} {loop.statistics.fps_now():5.1f} fps {latency:5.1f} ms"
                 text += f" {source.dropped} dropped" if source.is_live else ""
+                text += f" source {source.health.state}" if source.health.state != RUNNING else ""
                 bar.update(task, completed=passed(), description=text)
 
-        yield on_frame
+        yield on_turn
+        on_turn()
         bar.update(task, completed=passed())
 
 
@@ -140,6 +166,7 @@ def summary(loop: TrackingLoop) -> dict:
         "files": [str(export.path) for export in loop.exports],
         "was_interrupted": loop.was_stopped,
         "warnings": loop.warnings(),
+        "events": loop.source.health.events,
     }
 
 

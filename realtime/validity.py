@@ -91,7 +91,7 @@ class ValidityRule:
             return Validity.nothing()
         inside = ((landmarks.xy_norm >= -MARGIN) & (landmarks.xy_norm <= 1 + MARGIN)).all(axis=1)
         self._is_seen = inside & (landmarks.visibility > np.where(self._is_seen, UNSEEN, SEEN))
-        joint_valid = ~(_NEEDS & ~self._is_seen).any(axis=1)
+        joint_valid = np.logical_not((_NEEDS & ~self._is_seen).any(axis=1))
         limb_valid = np.array([joint_valid[joints].all() for joints in _LIMB_JOINTS])
         unseen = tuple(name for name, valid in zip(LIMBS, limb_valid, strict=True) if not valid)
         return Validity(joint_valid=joint_valid, activation_valid=limb_valid[_MUSCLE_LIMB], unseen=unseen)

@@ -4,28 +4,37 @@
         while (picture := source.read()) is not None: ...
 
 Files are read whole and in order. Live sources run in a thread of their own and hand out the newest picture; `as_camera`
-treats a (paced) file the same way.
+treats a (paced) file the same way. A camera or stream that goes away is opened again.
 """
 
 import re
 from pathlib import Path
 
 from ..body.errors import InputError
-from .camera import open_camera
+from .camera import CameraDevice, open_camera
 from .image_folder import ImageFolder
 from .live import LiveReader, as_camera
 from .picture import BufferedSource, Picture, Source
+from .reopening import ReopeningSource
 from .video_file import VideoFile
 
 __all__ = ["BufferedSource", "LiveReader", "Picture", "Source", "as_camera", "open_source"]
 
-#: How long a camera or stream may stay silent before that is an error. OpenCV's own V4L2 time limit is 10 s a grab.
+#: How long a camera or stream may stay away before that is an error.
+PATIENCE_S = 60.0
+#: The same where it is not opened again: longer than a driver waits for a picture by itself.
 STALL_S = 15.0
 STREAM = re.compile(r"(https?|rtsps?|rtmps?|udp|tcp|srt)://")
 
 
 def open_source(
-    spec: str, *, paced: bool = False, width: int | None = None, height: int | None = None, fps: float | None = None
+    spec: str,
+    *,
+    paced: bool = False,
+    width: int | None = None,
+    height: int | None = None,
+    fps: float | None = None,
+    patience_s: float = PATIENCE_S,
 ) -> Source:
     """The source that `spec` names: "0" is a camera, "rtsp://..." a stream, else a video file or a folder of images.
 
@@ -34,6 +43,7 @@ def open_source(
         paced: release the pictures of a file at their own times, as a camera would; none is skipped.
         width, height: asked of a camera; read back, and a difference is in `warnings`.
         fps: asked of a camera; the rate of a folder of images (default 30).
+        patience_s: a live source that ends, fails or freezes is opened again for so long before that is an error; 0 never.
 
     Raises:
         InputError: it does not exist, is not what it seems to be, or gives no picture.
@@ -43,8 +53,7 @@ def open_source(
     if spec.isdecimal() or STREAM.match(spec) or path.is_char_device():
         if paced:
             raise InputError(f"{spec} is live and cannot be paced; leave pacing to files")
-        device = open_camera(int(spec) if spec.isdecimal() else spec, width=width, height=height, fps=fps)
-        return LiveReader(device, stall_s=STALL_S)
+        return _open_live(spec, width, height, fps, patience_s)
     if path.is_dir():
         source = ImageFolder(path, fps=30.0 if fps is None else fps, paced=paced)
         ignored = "width and height are" if size_asked else ""
@@ -56,3 +65,13 @@ def open_source(
     if ignored:
         source.warnings.append(f"{ignored} for cameras; {source.name} keeps its own")
     return source
+
+
+def _open_live(spec: str, width: int | None, height: int | None, fps: float | None, patience_s: float) -> LiveReader:
+    def open_device() -> CameraDevice:
+        return open_camera(int(spec) if spec.isdecimal() else spec, width=width, height=height, fps=fps)
+
+    device = open_device()
+    if patience_s <= 0 or device.has_end:
+        return LiveReader(device, stall_s=STALL_S)
+    return LiveReader(ReopeningSource(device, open_device), stall_s=patience_s)

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from ..body.errors import InputError
+from .health import Health
 from .opencv import load_cv2
-from .picture import ClosesItself, Picture, to_bgr8
+from .picture import Picture, SourceDefaults, to_bgr8
 
 #: Never CAP_ANY: the first backend that opens the device decides rate, format and delay.
 BACKENDS = {"linux": "CAP_V4L2", "win32": "CAP_DSHOW", "darwin": "CAP_AVFOUNDATION"}
-STREAM_TIMEOUT_MS = 10_000
+#: How long a stream may take to answer, and how long it may then stay silent before it counts as lost.
+STREAM_OPEN_MS, STREAM_SILENT_MS = 10_000, 5_000
 
 
 def open_camera(
@@ -26,22 +28,26 @@ def open_camera(
     """
     cv2 = load_cv2()
     if isinstance(target, str) and "://" in target:
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_SILENT_MS]
+        started_s = time.monotonic()
         capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, limits)
         name = re.sub(r"//[^/@]*@", "//", target)  # no password in names, logs and messages
         device = CameraDevice(capture, name, is_stream=True)
+        device.describe("FFmpeg", started_s)
         if width or height or fps:
             device.warnings.append(f"{name}: a stream sets its own width, height and fps")
         return device
     backend = BACKENDS.get(sys.platform)
     if backend is None:
         raise InputError(f"camera {target}: no camera backend is known for {sys.platform}; give a video file or a stream")
+    started_s = time.monotonic()
     device = CameraDevice(cv2.VideoCapture(target, getattr(cv2, backend)), f"camera {target}", is_stream=False)
     device.ask(width=width, height=height, fps=fps)
+    device.describe(backend.removeprefix("CAP_"), started_s)
     return device
 
 
-class CameraDevice(ClosesItself):
+class CameraDevice(SourceDefaults):
     """An opened `cv2.VideoCapture` as a source of pictures stamped right after the grab.
 
     A live source's own time stamps are not used: OpenCV makes them up (an HTTP stream of 30 fps counts 40 ms a picture).
@@ -57,6 +63,7 @@ class CameraDevice(ClosesItself):
     def __init__(self, capture, name: str, *, is_stream: bool):
         self.name = name
         self.warnings: list[str] = []
+        self.health = Health()
         self._cv2 = load_cv2()
         self._capture = capture
         self._is_stream = is_stream
@@ -64,6 +71,17 @@ class CameraDevice(ClosesItself):
         if not capture.isOpened():
             raise InputError(self._why_not_open())
         self.fps = self._rate()
+        # A recording on a server has an end, which is not the loss of the connection.
+        self.has_end = is_stream and capture.get(self._cv2.CAP_PROP_FRAME_COUNT) > 0
+
+    def describe(self, backend: str, started_s: float) -> None:
+        """Say in `details` what was opened, how, and how long that took since `started_s`."""
+        cv2, get = self._cv2, self._capture.get
+        code = int(get(cv2.CAP_PROP_FOURCC))
+        letters = bytes(code >> shift & 255 for shift in (0, 8, 16, 24)) if code > 0 else b""
+        form = f" {letters.decode('ascii')}" if letters.isalnum() else ""
+        size = f"{get(cv2.CAP_PROP_FRAME_WIDTH):g}x{get(cv2.CAP_PROP_FRAME_HEIGHT):g}"
+        self.details = f"{size}{form}, {backend}, opened in {time.monotonic() - started_s:.1f} s"
 
     def _why_not_open(self) -> str:
         if self._is_stream:

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from ..body.errors import InputError
+from .health import Health
 from .opencv import load_cv2
 from .pacing import Pacer
-from .picture import ClosesItself, Picture
+from .picture import Picture, SourceDefaults
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
-class ImageFolder(ClosesItself):
+class ImageFolder(SourceDefaults):
     """Every image of a folder; `pts_s` is index / fps. Sizes may differ. Grey, RGBA and 16-bit become 8-bit BGR.
 
     Raises:
@@ -30,6 +31,7 @@ class ImageFolder(ClosesItself):
         self.name = path.resolve().name
         self.fps: float | None = fps
         self.warnings: list[str] = []
+        self.health = Health()
         files = (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
         self._files = sorted(files, key=lambda file: natural_key(file.name))
         if not self._files:
@@ -51,10 +53,14 @@ class ImageFolder(ClosesItself):
         self._index += 1
         return picture
 
-    def close(self) -> None:
-        """End reading."""
+    def stop(self) -> None:
+        """End the waiting for a due time in another thread."""
         if self._pacer:
             self._pacer.stopped = True
+
+    def close(self) -> None:
+        """End reading."""
+        self.stop()
         self._files = []
 
 

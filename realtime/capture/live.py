@@ -10,7 +10,8 @@ import time
 import numpy as np
 
 from ..body.errors import InputError
-from .picture import BufferedSource, ClosesItself, Picture, Source
+from .health import ENDED
+from .picture import BufferedSource, Picture, Source, SourceDefaults
 
 
 def as_camera(source: Source) -> "LiveReader":
@@ -18,7 +19,7 @@ def as_camera(source: Source) -> "LiveReader":
     return LiveReader(source)
 
 
-class LiveReader(ClosesItself):
+class LiveReader(SourceDefaults):
     """Hands out the newest picture of `source`, each at most once. Owns the source and closes it.
 
     Three arrays go round without copies: one is being written, one waits, one is with the reader, who gives it back by
@@ -26,7 +27,7 @@ class LiveReader(ClosesItself):
 
     Args:
         source: what the thread reads. Its fault reaches the reader, after the last good picture.
-        stall_s: silence that counts as a fault; None waits for ever.
+        stall_s: so long without a picture is a fault; None waits for ever.
     """
 
     is_live = True
@@ -34,6 +35,7 @@ class LiveReader(ClosesItself):
     def __init__(self, source: Source, *, stall_s: float | None = None):
         self.name, self.fps, self.frame_count = source.name, source.fps, source.frame_count
         self.warnings = source.warnings  # the same list: what the thread adds is seen here
+        self.details, self.health = source.details, source.health
         self.dropped = 0
         self._source = source
         self._buffered = source if isinstance(source, BufferedSource) else None
@@ -57,10 +59,12 @@ class LiveReader(ClosesItself):
                         self._give_back(self._waiting)
                     self._waiting = picture
                     self._changed.notify_all()
+                self.health.picture_came()
         except BaseException as error:  # carried to the reader, whatever it is
             self._fault = error
         finally:
             self._source.close()  # here and nowhere else: releasing a device that another thread grabs from crashes
+            self.health.state = ENDED
             with self._changed:
                 self._has_ended = True
                 self._changed.notify_all()
@@ -76,21 +80,43 @@ class LiveReader(ClosesItself):
         if self._buffered is not None:
             self._spare.append(picture.image_bgr)
 
+    def wait(self, timeout_s: float) -> bool:
+        """Whether a picture (or the end, or a fault) is there, waiting for it at most `timeout_s`.
+
+        Raises:
+            InputError: no picture for `stall_s`.
+        """
+        until_s = time.monotonic() + timeout_s
+        with self._changed:
+            while self._waiting is None and not self._has_ended and not self._is_stopped:
+                now_s = time.monotonic()
+                self.health.look()
+                silent_s = now_s - self.health.t_picture_s
+                if self._stall_s is not None and silent_s > self._stall_s:
+                    raise InputError(self._why_silent(silent_s))
+                if now_s >= until_s:
+                    return False
+                # Limited, so that Ctrl-C works on Windows and silence is noticed.
+                self._changed.wait(timeout=min(until_s - now_s, 0.5, self._stall_s or 0.5))
+        return True
+
+    def _why_silent(self, silent_s: float) -> str:
+        last = f" ({self.health.events[-1]})" if self.health.events else ""
+        return f"{self.name} has given no picture for {silent_s:.3g} s{last}; check cable, power and sender"
+
     def read(self) -> Picture | None:
         """The newest picture that was not read yet, waiting for one. The previous picture's pixels may now change.
 
         Raises:
             InputError: no picture for `stall_s`; or whatever the source raised in the thread.
         """
-        asked_s = time.monotonic()
         with self._changed:
             if self._lent is not None:
                 self._give_back(self._lent)
                 self._lent = None
-            while self._waiting is None and not self._has_ended and not self._is_stopped:
-                self._changed.wait(timeout=0.5)  # with a limit, so that Ctrl-C works on Windows
-                if self._stall_s is not None and self._waiting is None and time.monotonic() - asked_s > self._stall_s:
-                    raise InputError(f"{self.name} has given no picture for {self._stall_s:g} s; check cable and sender")
+        while not self.wait(60.0):
+            pass
+        with self._changed:
             if self._waiting is not None and not self._is_stopped:
                 self._lent, self._waiting = self._waiting, None
                 return self._lent
@@ -103,5 +129,6 @@ class LiveReader(ClosesItself):
         with self._changed:
             self._is_stopped = True
             self._changed.notify_all()
+        self._source.stop()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout=2.0)  # a grab may hang longer than anybody wants to wait; the thread is a daemon

@@ -21,6 +21,7 @@ def load_cv2() -> ModuleType:
         BioHumanError: OpenCV is missing or broken (two OpenCV wheels in one environment break each other).
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; read when the first video is opened
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "5")  # s until a silent camera counts as lost; else 10
     if sys.platform == "win32":  # without it Media Foundation takes 10 s and more to open a camera
         os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
     try:

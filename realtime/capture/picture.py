@@ -7,6 +7,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 
 from ..body.errors import ShapeError
+from .health import Health
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Source(Protocol):
 
     `frame_count` and `fps` are what the file or device says, None where it does not say. `dropped` counts pictures that
     were overwritten before anybody took them (live sources only). `warnings` grows while reading: look again at the end.
+    `details` tells what was opened and how; `health` tells how a live source fares.
     """
 
     is_live: bool
@@ -32,9 +34,19 @@ class Source(Protocol):
     fps: float | None
     dropped: int
     warnings: list[str]
+    details: str
+    health: Health
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether `read` has an answer at once; waits for one, at most `timeout_s`. Recorded sources always have."""
+        ...
 
     def read(self) -> Picture | None:
         """The next picture, waiting for it; None when the source has ended."""
+        ...
+
+    def stop(self) -> None:
+        """Ask a `read` that goes on in another thread to end soon."""
         ...
 
     def close(self) -> None:
@@ -65,6 +77,19 @@ class ClosesItself:
 
     def close(self) -> None:
         raise NotImplementedError
+
+
+class SourceDefaults(ClosesItself):
+    """What a `Source` answers that never keeps its reader waiting."""
+
+    details = ""
+
+    def wait(self, timeout_s: float) -> bool:
+        """True: `read` itself does the waiting, and it is short."""
+        return True
+
+    def stop(self) -> None:
+        """Nothing: `read` ends soon by itself."""
 
 
 def to_bgr8(image: np.ndarray) -> np.ndarray:

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from ..body.errors import InputError
+from .health import Health
 from .opencv import load_cv2
 from .pacing import Pacer
-from .picture import ClosesItself, Picture
+from .picture import Picture, SourceDefaults
 
 
-class VideoFile(ClosesItself):
+class VideoFile(SourceDefaults):
     """Reads a file with OpenCV's FFmpeg in the caller's thread; FFmpeg decodes ahead in threads of its own.
 
     OpenCV turns rotated phone video upright by itself (CAP_PROP_ORIENTATION_AUTO, on by default for files).
@@ -26,6 +27,7 @@ class VideoFile(ClosesItself):
     def __init__(self, path: Path, *, paced: bool = False):
         self.name = path.name
         self.warnings: list[str] = []
+        self.health = Health()
         self._path = path
         self._cv2 = load_cv2()
         self._capture = self._open()
@@ -100,8 +102,12 @@ class VideoFile(ClosesItself):
                 " (cut short, damaged, or trimmed without re-encoding)"
             )
 
-    def close(self) -> None:
-        """Release the file. A reader that is waiting for a due time in another thread ends first."""
+    def stop(self) -> None:
+        """End the waiting for a due time in another thread."""
         if self._pacer:
             self._pacer.stopped = True
+
+    def close(self) -> None:
+        """Release the file."""
+        self.stop()
         self._capture.release()

@@ -22,6 +22,7 @@ class FrontEnd(Protocol):
     """Finds one person and follows them from picture to picture; it owns the region of interest."""
 
     name: str  # what runs, with version and mode: "mediapipe 0.10.32 full VIDEO"
+    warnings: list[str]  # grows while it runs
 
     def detect(self, picture_bgr: np.ndarray, t_ns: int) -> LandmarkFrame:
         """What is seen in one upright picture, (H, W, 3) uint8 BGR.

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from realtime.body.frames import LandmarkFrame
-from realtime.capture.picture import ClosesItself
+from realtime.capture.health import Health
+from realtime.capture.picture import SourceDefaults
 
 SIZE_PX = (64, 48)
 
@@ -46,6 +47,7 @@ class ScriptedFrontEnd:
 
     def __init__(self, script=lambda i: someone()):
         self.script = script
+        self.warnings: list[str] = []
         self.times_ns: list[int] = []
 
     def detect(self, picture_bgr: np.ndarray, t_ns: int) -> LandmarkFrame:
@@ -64,7 +66,7 @@ class ScriptedFrontEnd:
         self.close()
 
 
-class ListSource(ClosesItself):
+class ListSource(SourceDefaults):
     """Gives the pictures of a list; an exception in it is raised when its turn comes."""
 
     is_live = False
@@ -75,6 +77,7 @@ class ListSource(ClosesItself):
     def __init__(self, pictures: list):
         self.frame_count: int | None = len(pictures)
         self.warnings: list[str] = []
+        self.health = Health()
         self._left = iter(pictures)
 
     def read(self) -> Any:

@@ -151,7 +151,7 @@ def motion_jpeg():
 def test_a_slow_reader_of_a_stream_sees_fresh_pictures_to_its_end(motion_jpeg):
     busy = threading.Event()
     numbers, ages_ms = [], []
-    with open_source(motion_jpeg) as live:
+    with open_source(motion_jpeg, patience_s=0) as live:
         assert live.is_live
         assert live.fps is None  # OpenCV would say 25
         while (picture := live.read()) is not None:

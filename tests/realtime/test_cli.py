@@ -272,16 +272,19 @@ def test_flags_are_these():
         "bind",
         "engine",
         "fov",
+        "fps",
         "frames",
         "height",
         "json",
         "landmarker",
         "model",
         "out",
+        "patience",
         "pitch",
         "quiet",
         "realtime",
         "roll",
+        "size",
     ]
     assert flags["track"] == [f"--{flag}" for flag in expected]
     assert flags["listen"] == ["--connect", "--json", "--seconds", "--topic"]

@@ -157,6 +157,6 @@ def test_it_stops_after_the_frames_asked_for(tiny):
 
 def test_stop_ends_after_the_present_frame(tiny):
     loop, listener = loop_of(tiny, pictures())
-    loop.run(lambda frame: loop.stop() if frame.seq == 4 else None)
+    loop.run(lambda: loop.stop() if loop.statistics.frames_read == 5 else None)
     assert [r.message.seq for r in listener.of(Pose)] == [0, 1, 2, 3, 4]
     assert loop.was_stopped
