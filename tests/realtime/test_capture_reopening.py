@@ -73,7 +73,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(reopening, "LONGEST_PAUSE_S", 0.08)
 
 
-def numbered(first: int, count: int, then: Callable[[], None] = lambda: None, every_s: float = 0.0) -> Iterator[np.ndarray]:
+def numbered(first: int, count: int, then: Callable[[], object] = lambda: None, every_s: float = 0.0) -> Iterator[np.ndarray]:
     for number in range(first, first + count):
         time.sleep(every_s)
         yield numbered_picture(number)

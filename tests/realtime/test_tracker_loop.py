@@ -160,3 +160,57 @@ def test_stop_ends_after_the_present_frame(tiny):
     loop.run(lambda: loop.stop() if loop.statistics.frames_read == 5 else None)
     assert [r.message.seq for r in listener.of(Pose)] == [0, 1, 2, 3, 4]
     assert loop.was_stopped
+
+
+class AwaySource(ListSource):
+    """Gives its first pictures, is away for some waits, gives the rest."""
+
+    def __init__(self, pictures: list, away_after: int, waits: int):
+        super().__init__(pictures)
+        self._given, self._away_after, self._waits = 0, away_after, waits
+
+    def wait(self, timeout_s: float) -> bool:
+        if self._given == self._away_after and self._waits:
+            self._waits -= 1
+            if self.health.state == "running":
+                self.health.tell("list: unplugged; opening it again", "reopening")
+            if not self._waits:
+                self.health.picture_came()
+            time.sleep(0.01)
+            return False
+        return True
+
+    def read(self):
+        self._given += 1
+        return super().read()
+
+
+def test_a_source_that_is_away_is_told_while_it_is_away(tiny):
+    source = AwaySource(pictures(30), away_after=15, waits=20)
+    tracker = Tracker(ScriptedFrontEnd(), open_engine(tiny))
+    meta = describe(source, tracker, session=1)
+    loop = TrackingLoop(source, tracker, meta, Publisher("tcp://127.0.0.1:*", meta, lossless=True))
+    assert loop.publisher is not None
+    listener, late, joined = Listener(loop.publisher), [], []
+
+    def on_turn() -> None:
+        if source.health.state == "reopening" and not joined:
+            joined.append(Subscriber(loop.publisher.address, topics=("meta",)))
+        if joined and source.health.state == "reopening" and not late:
+            late.extend(r for r in [joined[0].recv(0.05)] if r is not None)
+
+    loop.run(on_turn)
+    story = [(s.message.source_state, s.message.state) for s in listener.of(Status)]
+    changes = [told for told, before in zip(story, [None, *story], strict=False) if told != before]
+    assert changes == [
+        ("running", "warming"),
+        ("running", "tracking"),
+        ("reopening", "lost"),  # nobody can know whether the person is still there
+        ("running", "lost"),
+        ("running", "tracking"),
+    ]
+    events = listener.of(Status)[-1].message.events
+    assert [event.split(" ", 1)[1].split(",")[0] for event in events] == ["list: unplugged; opening it again", "pictures again"]
+    assert len(late) == 1  # whoever subscribes meanwhile is greeted all the same
+    assert isinstance(late[0].message, Meta)
+    joined[0].close()
