@@ -15,7 +15,7 @@ from realtime.body.rotations import from_axis_angle
 
 from .data.bank import body_of
 from .data.takes import FPS, Clip, Take, load_clips, load_takes
-from .metrics import accel_error_m_s2, activation_metrics, mpjpe_mm, one_euro, pa_mpjpe_mm
+from .metrics import accel_error_m_s2, activation_metrics, delay_ms, mpjpe_mm, one_euro, pa_mpjpe_mm
 from .nets.student import Student
 from .nets.teacher import Teacher
 from .runs import MINIMUM_DETECTED, load_run, mean_activation
@@ -152,7 +152,7 @@ def naive_rows(test: TestSet, train_takes: list[Take], train_clips: list[Clip]) 
 def score(test: TestSet, answers: list[Answer]) -> dict:
     """One row of the table. Poses count on frames with a detection, activations and forces on frames with a valid label."""
     row: dict = dict.fromkeys(
-        ["mpjpe_mm", "pa_mpjpe_mm", "accel_error_m_s2", "pcc", "rmse", "nrmse", "active_mae", "grf_rmse_BW"]
+        ["mpjpe_mm", "pa_mpjpe_mm", "accel_error_m_s2", "delay_ms", "pcc", "rmse", "nrmse", "active_mae", "grf_rmse_BW"]
     )
     if answers[0].joints_m is not None:
         row |= _score_pose(test, answers)
@@ -173,7 +173,7 @@ def score(test: TestSet, answers: list[Answer]) -> dict:
 
 
 def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
-    mpjpe, pa, accel, per_clip = [], [], [], {}
+    mpjpe, pa, accel, moved, per_clip = [], [], [], [], {}
     for take, truth, answer in zip(test.takes, test.truth_m, answers, strict=True):
         assert answer.joints_m is not None
         seen = take.detected > 0
@@ -182,11 +182,14 @@ def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
         mpjpe.append(m)
         pa.append(p)
         accel.append(accel_error_m_s2(answer.joints_m, truth, FPS)[run])
+        if seen.all():
+            moved.append((answer.joints_m, truth))
         per_clip.setdefault(take.clip, []).append(torch.stack([m, p], -1))
     return {
         "mpjpe_mm": float(torch.cat(mpjpe).mean()),
         "pa_mpjpe_mm": float(torch.cat(pa).mean()),
         "accel_error_m_s2": float(torch.cat(accel).mean()),
+        "delay_ms": delay_ms(moved, FPS) if moved else None,
         "clips": {
             clip: dict(zip(("mpjpe_mm", "pa_mpjpe_mm"), torch.cat(v).mean(0).tolist(), strict=True))
             for clip, v in per_clip.items()

@@ -33,6 +33,28 @@ def accel_error_m_s2(P: Tensor, Y: Tensor, fps: float) -> Tensor:
     return (second(P) - second(Y)).norm(dim=-1).mean(-1)
 
 
+def delay_ms(pairs: list[tuple[Tensor, Tensor]], fps: float, longest: int = 6) -> float:
+    """How long an estimate trails the truth: where the cross-correlation of joint velocities over all takes is highest.
+
+    Args:
+        pairs: (estimate, truth) of each take, root-relative joints (T, J, 3).
+        longest: lags of so many frames are looked at; between frames the peak is that of a parabola.
+    """
+    lags = range(-longest, longest + 1)
+    product, energy = torch.zeros(len(lags)), torch.zeros(len(lags))
+    for P, Y in pairs:
+        p, y = P[1:] - P[:-1], Y[1:] - Y[:-1]
+        inner = y[longest : len(y) - longest]
+        for i, lag in enumerate(lags):
+            shifted = p[longest + lag : len(p) - longest + lag]
+            product[i] += (shifted * inner).sum()
+            energy[i] += shifted.square().sum()
+    correlation = product / energy.sqrt()
+    best = int(correlation[1:-1].argmax()) + 1
+    before, at, after = correlation[best - 1 : best + 2].tolist()
+    return 1000 / fps * (best - longest + 0.5 * (before - after) / (before - 2 * at + after))
+
+
 def activation_metrics(a: np.ndarray, truth: np.ndarray, moving: np.ndarray) -> dict[str, float | None]:
     """Over all frames given: (frames, 354) each.
 

@@ -7,6 +7,7 @@ COLUMNS = {
     "mpjpe_mm": ("MPJPE mm", 1),
     "pa_mpjpe_mm": ("PA mm", 1),
     "accel_error_m_s2": ("accel m/s2", 1),
+    "delay_ms": ("delay ms", 0),
     "pcc": ("PCC", 3),
     "rmse": ("RMSE", 4),
     "nrmse": ("nRMSE", 3),

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from realtime.body.rotations import from_axis_angle
-from trainer.metrics import accel_error_m_s2, activation_metrics, mpjpe_mm, one_euro, pa_mpjpe_mm, procrustes
+from trainer.metrics import accel_error_m_s2, activation_metrics, delay_ms, mpjpe_mm, one_euro, pa_mpjpe_mm, procrustes
 
 
 def test_procrustes_undoes_any_similarity_and_not_a_mirror():
@@ -48,3 +48,13 @@ def test_one_euro_smooths_and_keeps_a_resting_body():
     torch.testing.assert_close(one_euro(x, 30), x)
     noisy = x + 0.01 * torch.randn(50, 24, 3, generator=torch.Generator().manual_seed(0))
     assert (one_euro(noisy, 30)[20:] - x[20:]).std() < 0.6 * (noisy[20:] - x[20:]).std()
+
+
+def test_delay_of_a_shifted_movement_and_of_a_filter():
+    t = torch.arange(120) / 30
+    move = lambda t: torch.sin(2 * torch.pi * 0.8 * t)[:, None, None].expand(-1, 24, 3) * torch.linspace(0.1, 1, 24)[:, None]  # noqa: E731
+    truth = move(t)
+    assert abs(delay_ms([(truth, truth)], 30)) < 0.5
+    assert delay_ms([(move(t - 0.05), truth)] * 2, 30) == pytest.approx(50, abs=1)  # a frame and a half
+    assert delay_ms([(move(t + 0.02), truth)], 30) == pytest.approx(-20, abs=1)
+    assert 5 < delay_ms([(one_euro(truth, 30), truth)], 30) < 100
