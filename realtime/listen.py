@@ -29,6 +29,7 @@ class Seen:
     times_ns: deque[int] = field(default_factory=lambda: deque(maxlen=60))
     group_mean: np.ndarray | None = None
     seq: int | None = None
+    doubts: list[str] = field(default_factory=list)
 
     def add(self, received: Received) -> None:
         message = received.message
@@ -42,7 +43,7 @@ class Seen:
             self.state = message.state
         if isinstance(message, Pose):
             self.missing += max(0, message.seq - self.seq - 1) if self.seq is not None else 0
-            self.seq = message.seq
+            self.seq, self.doubts = message.seq, message.doubts
             self.ages_ms.append(received.age_ms or 0.0)
             self.times_ns.append(received.t_receive_ns)
         if isinstance(message, Activation):
@@ -62,18 +63,23 @@ class Seen:
         order = np.argsort(self.group_mean)[::-1][:count]
         return [(self.meta.groups[i], float(self.group_mean[i])) for i in order]
 
-    def summary(self) -> dict:
+    def spread_ms(self) -> dict[str, float]:
+        """Percentiles of the age of the data."""
         ages = np.percentile(list(self.ages_ms), (50, 95, 99)).round(3).tolist() if self.ages_ms else []
+        return dict(zip(("p50", "p95", "p99"), ages, strict=False))
+
+    def summary(self) -> dict:
         return {
             "received": self.counts,
             "missing": self.missing,
             "fps": round(self.fps(), 2),
-            "age_ms": dict(zip(("p50", "p95", "p99"), ages, strict=False)),
+            "age_ms": self.spread_ms(),
         }
 
     def line(self) -> str:
         groups = ", ".join(f"{name} {value:.2f}" for name, value in self.strongest_groups(3))
-        return f"{self.state:9s} {self.fps():5.1f} fps  {self.age_ms():6.1f} ms old  seq {self.seq}  {groups}"
+        doubts = f"  in doubt: {', '.join(self.doubts)}" if self.doubts else ""
+        return f"{self.state:9s} {self.fps():5.1f} fps  {self.age_ms():6.1f} ms old  seq {self.seq}  {groups}{doubts}"
 
 
 def run(args) -> int:
@@ -176,10 +182,13 @@ def picture_of(seen: Seen):
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("state", f"[{colour}]{seen.state}[/]")
     table.add_row("rate", f"{seen.fps():.1f} fps, {seen.missing} missing")
-    table.add_row("age", f"{seen.age_ms():.1f} ms since capture")
+    spread = ", ".join(f"{name} {value:.0f}" for name, value in seen.spread_ms().items() if name != "p99")
+    table.add_row("age", f"{seen.age_ms():.1f} ms since capture ({spread})")
+    table.add_row("in doubt", ", ".join(name.replace("_", " ") for name in seen.doubts) or "-")
     if seen.status is not None:
-        table.add_row("source", f"{seen.status.frames_read} frames read, {seen.status.dropped} dropped")
-        for note in (*seen.status.faults, *seen.status.warnings):
+        s = seen.status
+        table.add_row("source", f"{s.source_state}, {s.frames_read} frames read, {s.dropped} dropped")
+        for note in (*s.faults, *s.warnings, *s.events[-3:]):
             table.add_row("[yellow]note[/]", note)
     if seen.meta is not None:
         table.add_row("model", f"{seen.meta.model_id} on {seen.meta.engine}, {seen.meta.front_end}")
