@@ -70,7 +70,9 @@ def chain_round(video: Path, front_end: FrontEnd, engine: Engine, samples: Sampl
         loop = TrackingLoop(source, tracker, meta, publisher)
         model_ms: list[float] = []
         cpu_s, t0 = _cpu_s(), time.perf_counter()
-        loop.run(lambda frame: model_ms.append(frame.stage_ns["model"] * 1e-6))
+        while (frame := loop.turn()) is not None:
+            model_ms.append(frame.stage_ns["model"] * 1e-6)
+        loop.finish()
         samples.cpu_s += _cpu_s() - cpu_s
         samples.chain_s += time.perf_counter() - t0
         counted = subscriber.result()
