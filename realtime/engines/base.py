@@ -13,7 +13,7 @@ class ModelInfo:
 
     model_id: str
     sha256: str  # of the file's bytes
-    engine: str
+    engine: str  # its name, and for a card: library, precision and card
     path: str
     metadata: dict[str, Any]  # the file's own description, JSON decoded
 
@@ -32,4 +32,8 @@ class Engine(Protocol):
 
     def reset(self) -> None:
         """Forget every frame so far."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the engine holds of a device. It cannot be stepped afterwards; closing twice is allowed."""
         ...

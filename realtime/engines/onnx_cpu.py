@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..body.errors import ModelError, ShapeError
-from ..body.student_io import AGE_EMPTY_S, INPUTS, OUTPUTS, STATE, STATE_OUTPUT
+from ..body.errors import ModelError
+from ..body.student_io import INPUTS, OUTPUTS, STATE, STATE_OUTPUT
 from .base import ModelInfo
 from .contract import Port, check_ports, read_metadata
+from .ring import Ring, copy_inputs
 
 
 class OnnxCpuEngine:
@@ -30,7 +31,7 @@ class OnnxCpuEngine:
         metadata = read_metadata(path.name, session.get_modelmeta().custom_metadata_map)
         inputs = {i.name: Port(tuple(i.shape), i.type) for i in session.get_inputs()}
         outputs = {o.name: Port(tuple(o.shape), o.type) for o in session.get_outputs()}
-        state = check_ports(path.name, metadata, inputs, outputs)
+        check_ports(path.name, metadata, inputs, outputs)
         self.info = ModelInfo(
             model_id=metadata["model_id"],
             sha256=hashlib.sha256(data).hexdigest(),
@@ -39,14 +40,12 @@ class OnnxCpuEngine:
             metadata=metadata,
         )
         self._session = session
-        self._slots = state.slots
         self._in = {key: np.zeros(_static(inputs[key]), np.float32) for key in (*INPUTS, *STATE)}
         self._out = {key: np.zeros(_static(outputs[key]), np.float32) for key in (*OUTPUTS, STATE_OUTPUT)}
         self._results = {key: self._out[key] for key in OUTPUTS}
-        self._kv, self._age_s, self._kv_new = self._in["kv"], self._in["age_s"], self._out[STATE_OUTPUT]
+        self._kv, self._kv_new = self._in["kv"], self._out[STATE_OUTPUT]
+        self._ring = Ring(self._in["age_s"])
         self._binding = self._bind()
-        self._slot = 0
-        self.reset()
 
     def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs of one frame; the arrays belong to the engine and are overwritten by the next step.
@@ -54,23 +53,19 @@ class OnnxCpuEngine:
         Raises:
             ShapeError: an input is missing or has another shape.
         """
-        for key in INPUTS:
-            if key not in inputs or inputs[key].shape != self._in[key].shape:
-                got = inputs[key].shape if key in inputs else "nothing"
-                raise ShapeError(f"model input {key} is {self._in[key].shape}, got {got}")
-            self._in[key][...] = inputs[key]
+        copy_inputs(inputs, self._in)
         self._session.run_with_iobinding(self._binding)
-        self._kv[:, :, :, self._slot] = self._kv_new[:, :, :, 0]
-        self._age_s += self._in["dt_s"]
-        self._age_s[0, self._slot] = 0
-        self._slot = (self._slot + 1) % self._slots
+        self._kv[:, :, :, self._ring.slot] = self._kv_new[:, :, :, 0]
+        self._ring.advance(self._in["dt_s"])
         return self._results
 
     def reset(self) -> None:
-        """Forget every frame so far: all slots are made very old (their content then has no weight)."""
+        """Forget every frame so far; the ring is emptied too, as a number that is not finite would outlast its age."""
         self._kv.fill(0)
-        self._age_s.fill(AGE_EMPTY_S)
-        self._slot = 0
+        self._ring.reset()
+
+    def close(self) -> None:
+        """Nothing to give back: memory goes with the object."""
 
     def _bind(self) -> Any:
         """Binds our buffers by address, so that a step allocates nothing. They must live as long as the binding."""

@@ -47,7 +47,7 @@ def test_slots_age_by_the_time_between_frames(tiny):
     engine = OnnxCpuEngine(tiny)
     for dt_s in (0.0, 0.5, 0.25):
         engine.step(inputs_with(0.1, dt_s))
-    ages = np.sort(engine._age_s[0])[:3]
+    ages = np.sort(engine._ring.age_s[0])[:3]
     np.testing.assert_allclose(ages, [0, 0.25, 0.75])
 
 
