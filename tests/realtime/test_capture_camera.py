@@ -1,5 +1,6 @@
 """Cameras and streams. No camera is needed: a stream comes from a server in the test, settings from a scripted device."""
 
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -166,3 +167,18 @@ def test_a_slow_reader_of_a_stream_sees_fresh_pictures_to_its_end(motion_jpeg):
     assert np.median(ages_ms) < 500
     assert live.warnings[-1].startswith(live.name)
     assert "the connection was lost, after" in live.warnings[-1]
+
+
+@pytest.fixture(params=["http", "rtsp"])
+def mute_server(request):
+    """Takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"{request.param}://127.0.0.1:{server.getsockname()[1]}/live"
+
+
+def test_a_stream_that_never_answers_is_given_up(mute_server, monkeypatch):
+    monkeypatch.setattr(camera, "STREAM_OPEN_MS", 500)
+    started_s = time.monotonic()
+    with pytest.raises(InputError, match="no stream can be opened there; check the address and that the sender runs"):
+        open_source(mute_server)
+    assert time.monotonic() - started_s < 8
