@@ -16,6 +16,15 @@ EXAMPLES = """examples:
   biohuman listen                               watch what `track` publishes, in another terminal
 """
 
+ENGINE_HELP = "what runs the model: onnx-cpu (default), tensorrt-rtx or tensorrt (see `biohuman compile`)"
+
+COMPILE_EXAMPLES = """examples:
+  biohuman compile                              the built-in model, for all RTX cards; needs no card
+  biohuman compile --target SM89                for RTX 40 only
+  biohuman compile --engine tensorrt            classic TensorRT, for the card of this machine
+  biohuman track 0 --engine tensorrt-rtx        use it
+"""
+
 
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
@@ -43,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_listen(commands)
     add_demo(commands)
     add_snapshot(commands)
+    add_compile(commands)
     return parser
 
 
@@ -77,7 +87,7 @@ def add_track(commands) -> None:
     p.add_argument("--frames", type=_positive, metavar="N", help="stop after N frames")
     add_camera(p)
     parts = add_parts(p)
-    parts.add_argument("--engine", default="onnx-cpu", metavar="NAME", help="what runs the model (default: onnx-cpu)")
+    parts.add_argument("--engine", default="onnx-cpu", metavar="NAME", help=ENGINE_HELP)
     parts.add_argument("--bind", default=DEFAULT_ADDRESS, metavar="ADDR", help=f"where to publish (default: {DEFAULT_ADDRESS})")
     p.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     p.add_argument("--quiet", action="store_true", help="no progress, no summary; errors only")
@@ -130,6 +140,42 @@ def add_snapshot(commands) -> None:
     add_camera(p)
     add_parts(p)
     p.set_defaults(run=run_snapshot)
+
+
+def add_compile(commands) -> None:
+    p = commands.add_parser(
+        "compile",
+        help="compile the model for NVIDIA cards",
+        description="Compile the model with TensorRT into the cache folder, where `track --engine` finds it.",
+        epilog=COMPILE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "model", type=Path, nargs="?", metavar="MODEL", help="ONNX file (default: the one that comes with the program)"
+    )
+    p.add_argument("--engine", default="tensorrt-rtx", metavar="NAME", help="tensorrt-rtx (default) or tensorrt")
+    p.add_argument(
+        "--target",
+        dest="targets",
+        nargs="+",
+        metavar="SM",
+        help="compute capabilities, tensorrt-rtx only (default: SM75 SM80 SM86 SM89 SM120, which are RTX 20 to 50 and A100)",
+    )
+    p.add_argument(
+        "--precision",
+        choices=("mixed", "fp32"),
+        default="mixed",
+        help="mixed: wide matrix products in half precision (default); fp32: nothing",
+    )
+    p.add_argument("--out", type=Path, metavar="FILE", help="write a copy too, for programs of your own, FILE.json beside it")
+    p.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    p.set_defaults(run=run_compile)
+
+
+def run_compile(args) -> int:
+    from .compile import run
+
+    return run(args)
 
 
 def run_snapshot(args) -> int:

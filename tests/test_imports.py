@@ -55,6 +55,9 @@ def imports_of(source: str, module: str, *, is_package: bool = False) -> Iterato
     """(absolute name of what is imported, whether at the top level of the file) for each import in `source`."""
     tree = ast.parse(source)
     inside = {id(node) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(f)}
+    for block in ast.walk(tree):  # what only a type checker sees is not loaded
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            inside |= {id(node) for statement in block.body for node in ast.walk(statement)}
     for node in ast.walk(tree):
         is_top = id(node) not in inside
         if isinstance(node, ast.Import):
@@ -100,6 +103,10 @@ def test_the_reader_of_imports_misses_none():
 import torch.nn as nn, json
 from . import near
 from ..body.errors import InputError
+if TYPE_CHECKING:
+    import tensorrt
+else:
+    import rich
 def late():
     from importlib import import_module
     import mujoco
@@ -114,6 +121,8 @@ def late():
         "json": True,
         "realtime.wire.near": True,
         "realtime.body.errors.InputError": True,
+        "tensorrt": False,
+        "rich": True,
         "importlib.import_module": False,
         "mujoco": False,
         "smplx": False,

@@ -1,7 +1,16 @@
-"""What runs the model file: one interface, ONNX Runtime on the CPU behind it."""
+"""What runs the model file: one interface; behind it ONNX Runtime on the CPU, or TensorRT on an NVIDIA card."""
 
 from .base import Engine, ModelInfo
-from .libraries import available_engines
-from .open import DEFAULT_MODEL, ENGINES, open_engine
+from .libraries import ENGINES, EngineUnavailable, available_engines
+from .open import DEFAULT_MODEL, find_model, open_engine
 
-__all__ = ["DEFAULT_MODEL", "ENGINES", "Engine", "ModelInfo", "available_engines", "open_engine"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "ENGINES",
+    "Engine",
+    "EngineUnavailable",
+    "ModelInfo",
+    "available_engines",
+    "find_model",
+    "open_engine",
+]
