@@ -71,7 +71,7 @@ def add_track(commands) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="write FILE.npz or FILE.csv at the end; may be given several times",
+        help="write FILE at the end, by its suffix: .npz, .csv, OpenSim's .trc .mot .sto, or .bvh; may be given several times",
     )
     p.add_argument("--realtime", action="store_true", help="play a file at its own pace, as a camera: late frames are dropped")
     asked = p.add_argument_group("asked of a camera (what it gives instead is said)")

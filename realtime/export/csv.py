@@ -1,4 +1,4 @@
-"""Comma-separated text: one row a frame, one named column a number, units in the names. Lost frames have empty cells."""
+"""Comma-separated text: one row a frame, one named column a number, units in the names. `valid` is 0 where nobody is seen."""
 
 from typing import BinaryIO
 
@@ -8,9 +8,11 @@ from ..body.muscles import muscle_names
 from ..body.skeleton import JOINTS
 from ..body.student_io import CONTACT_POINTS
 from ..wire import Meta
-from .spool import FLOATS, STATES, time_s
+from .recording import Recording
+from .spool import FLOATS, STATES
+from .text import chunks
 
-TIME_COLUMNS = ("frame", "time_s", "t_capture_ns", "state")
+TIME_COLUMNS = ("frame", "time_s", "t_capture_ns", "state", "valid")
 
 
 def float_columns() -> dict[str, list[str]]:
@@ -33,13 +35,17 @@ def float_columns() -> dict[str, list[str]]:
     }
 
 
-def write_csv(file: BinaryIO, records: np.ndarray, meta: Meta) -> None:
+def write_csv(file: BinaryIO, recording: Recording, meta: Meta) -> None:
     """Header and rows; six significant digits. `meta` has no place in a CSV file."""
     columns = float_columns()
-    file.write(",".join([*TIME_COLUMNS, *(name for field in FLOATS for name in columns[field])]).encode() + b"\n")
-    times_s = time_s(records)
-    for record, t_s in zip(records, times_s, strict=True):
-        numbers = np.concatenate([np.ravel(record[field]) for field in FLOATS]).tolist()
-        cells = ["" if x != x else f"{x:.6g}" for x in numbers]
-        head = [str(record["seq"]), f"{t_s:.6f}", str(record["t_capture_ns"]), STATES[record["state"]].value]
-        file.write(",".join(head + cells).encode() + b"\n")
+    names = [*TIME_COLUMNS, *(f"{joint}_valid" for joint in JOINTS), *(name for field in FLOATS for name in columns[field])]
+    file.write(",".join(names).encode() + b"\n")
+    row_format = "%d,%.6f,%d,%s,%d" + ",%d" * len(JOINTS) + ",%.6g" * sum(map(len, columns.values())) + "\n"
+    for rows in chunks(len(recording)):
+        records = recording.records[rows]
+        states = [STATES[i].value for i in records["state"]]
+        lists = [records["seq"], recording.time_s[rows], records["t_capture_ns"], states, recording.valid[rows]]
+        heads = zip(*(np.asarray(x).tolist() for x in lists), strict=True)
+        table = [recording.numbers(name, rows).reshape(len(records), -1) for name in FLOATS]
+        numbers = np.concatenate([records["joint_valid"], *table], axis=1).tolist()
+        file.write("".join([row_format % (*h, *n) for h, n in zip(heads, numbers, strict=True)]).encode())

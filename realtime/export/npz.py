@@ -6,17 +6,21 @@ import msgspec
 import numpy as np
 
 from ..wire import Meta
-from .spool import FLOATS, STATES, time_s
+from .recording import Recording
+from .spool import BOOLS, FLOATS, STATES
 
 
-def write_npz(file: BinaryIO, records: np.ndarray, meta: Meta) -> None:
-    """Arrays named as on the wire, plus `state` (text), `time_s` and `betas`; units and meanings are in `meta`."""
+def write_npz(file: BinaryIO, recording: Recording, meta: Meta) -> None:
+    """Arrays named as on the wire, plus `state` (text), `valid`, `time_s` and `betas`; units and meanings are in `meta`."""
+    records = recording.records
     arrays: dict[str, np.ndarray] = {
         "seq": records["seq"],
         "state": np.array([s.value for s in STATES])[records["state"]],
-        "time_s": time_s(records),
+        "valid": recording.valid,
+        "time_s": recording.time_s,
         "t_capture_ns": records["t_capture_ns"],
         "betas": np.zeros(10, np.float32),
         "meta": np.array(msgspec.json.encode(meta).decode()),
     }
-    np.savez(file, allow_pickle=False, **arrays, **{name: records[name] for name in FLOATS})
+    arrays |= {name: records[name] for name in BOOLS}
+    np.savez(file, allow_pickle=False, **arrays, **{name: recording.numbers(name) for name in FLOATS})

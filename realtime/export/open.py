@@ -1,28 +1,40 @@
 """Opening an export by the suffix of its file."""
 
+import difflib
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from ..body.errors import OutputError
 from ..body.frames import BodyFrame
 from ..wire import Meta
+from .bvh import write_bvh
 from .csv import write_csv
 from .npz import write_npz
+from .opensim import write_mot, write_sto, write_trc
+from .recording import Recording
 from .spool import FrameSpool
 
-WRITERS: dict[str, Callable[[BinaryIO, np.ndarray, Meta], None]] = {".npz": write_npz, ".csv": write_csv}
+Writer = Callable[[BinaryIO, Recording, Meta], None]
+WRITERS: dict[str, Writer] = {
+    ".npz": write_npz,
+    ".csv": write_csv,
+    ".trc": write_trc,
+    ".mot": write_mot,
+    ".sto": write_sto,
+    ".bvh": write_bvh,
+}
 SUFFIXES = tuple(WRITERS)
+#: OpenSim's reader of .trc hangs at a file without frames, and a motion without frames is of no use to any other program.
+NEED_FRAMES = (".trc", ".mot", ".sto", ".bvh")
 
 
 class Export:
     """A file that will appear at `path` when `finish` is called, whole or not at all."""
 
-    def __init__(self, path: Path, write: Callable[[BinaryIO, np.ndarray, Meta], None]):
+    def __init__(self, path: Path, write: Writer):
         self.path, self._write = path, write
         try:
             self._spool = FrameSpool(path.parent)
@@ -44,14 +56,18 @@ class Export:
         """Write the file of all frames so far.
 
         Raises:
-            OutputError: it cannot be written; nothing is left behind, and a file that was there before is untouched.
+            OutputError: it cannot be written, or there is nothing to write; nothing is left behind, and a file that was there
+                before is untouched.
         """
         temporary: Path | None = None
         try:
+            recording = Recording(self._spool.records())
+            if len(recording) == 0 and self.path.suffix.lower() in NEED_FRAMES:
+                raise OutputError(f"cannot write {self.path}: not one picture was read, so there is no motion to write")
             handle, name = tempfile.mkstemp(prefix=f".{self.path.name}-", suffix=".part", dir=self.path.parent)
             temporary = Path(name)
             with os.fdopen(handle, "wb") as file:
-                self._write(file, self._spool.records(), meta)
+                self._write(file, recording, meta)
             temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 is for secrets
             os.replace(temporary, self.path)
         except OSError as error:
@@ -75,7 +91,10 @@ def open_export(path: Path | str) -> Export:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in WRITERS:
-        raise OutputError(f"cannot write {path}: {suffix or 'no suffix'} is not a format we know; use {' or '.join(SUFFIXES)}")
+        near = difflib.get_close_matches(suffix, SUFFIXES, n=1)
+        choices = f"did you mean {near[0]}? " if near else ""
+        choices += f"use {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        raise OutputError(f"cannot write {path}: {suffix or 'no suffix'} is not a format we know; {choices}")
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     if path.is_dir():

@@ -28,9 +28,11 @@ FLOATS: dict[str, tuple[int, ...]] = {
     "activation": (354,),
     "activation_sigma": (354,),
 }
+BOOLS: dict[str, tuple[int, ...]] = {"joint_valid": (24,), "activation_valid": (354,)}
 RECORD = np.dtype(
     [("seq", "<i8"), ("t_capture_ns", "<i8"), ("pts_s", "<f8"), ("state", "u1")]
     + [(name, "<f4", shape) for name, shape in FLOATS.items()]
+    + [(name, "?", shape) for name, shape in BOOLS.items()]
 )
 
 
@@ -53,7 +55,7 @@ class FrameSpool:
         r["state"] = STATES.index(frame.state)
         pose = smpl_pose(frame.R_local)
         r["global_orient"], r["body_pose"], r["transl"] = pose[:3], pose[3:], frame.pelvis_m
-        for name in FLOATS:
+        for name in (*FLOATS, *BOOLS):
             if name not in ("global_orient", "body_pose", "transl"):
                 r[name] = getattr(frame, name)
         self._file.write(self._record.tobytes())
@@ -68,9 +70,3 @@ class FrameSpool:
     def close(self) -> None:
         self._file.close()
         self._path.unlink(missing_ok=True)
-
-
-def time_s(records: np.ndarray) -> np.ndarray:
-    """Time of each frame (frames,): the file's own where it has one, else since the first capture."""
-    captured_s = (records["t_capture_ns"] - records["t_capture_ns"][:1]) * 1e-9
-    return np.where(np.isnan(records["pts_s"]), captured_s, records["pts_s"])
