@@ -151,6 +151,31 @@ def test_the_model_has_our_coordinates_and_leg_muscles(model):
     assert len(paths) == 80
 
 
+@pytest.mark.data
+def test_the_viewer_finds_poses_and_activations(opensim, files, model):
+    """OpenSim's viewer turns a motion file into states with these two calls and shows those (MotionDisplayer.java, 4.x)."""
+    motion, states = opensim.Storage(str(files / "a.mot")), opensim.Storage()
+    model.getSimbodyEngine().convertDegreesToRadians(motion)
+    model.formStateStorage(motion, states, False)
+    labels = states.getColumnLabels()
+    columns = {labels.get(i): i - 1 for i in range(1, labels.getSize())}  # without time
+    table = opensim.TimeSeriesTable(str(files / "a.mot"))
+    shown = {f"/forceset/{name}/activation": f"/forceset/{name}/activation" for name in ("soleus_r", "glmed2_l", "vasmed_l")}
+    for row in range(6):
+        values = states.getStateVector(row).getData()
+        for label, name in shown.items():
+            assert values.get(columns[label]) == pytest.approx(column(table, name)[row], abs=1e-6)
+        for label, name in {
+            "/jointset/walker_knee_r/knee_angle_r": "knee_angle_r",
+            "/jointset/back/lumbar_bending": "lumbar_bending",
+        }.items():
+            assert values.get(columns[f"{label}/value"]) == pytest.approx(np.radians(column(table, name)[row]), abs=1e-6)
+        beta = values.get(columns["/jointset/patellofemoral_r/knee_angle_r_beta/value"])
+        assert beta == pytest.approx(values.get(columns["/jointset/walker_knee_r/knee_angle_r/value"]), abs=1e-5)
+    activations = [name for name in columns if name.endswith("/activation")]
+    assert len(activations) == 80
+
+
 #: SMPL joint whose rotation is a body's of the model.
 PARTS = {
     "hip": "femur",
