@@ -25,7 +25,11 @@ class Context:
     def __init__(self, cuda: Any):
         self._context: Any = cuda.Device(0).retain_primary_context()
         self._context.push()
-        self.stream: Any = cuda.Stream()
+        try:
+            self.stream: Any = cuda.Stream()
+        except cuda.Error:
+            self._context.pop()
+            raise
 
     def close(self) -> None:
         """Must come last: nothing on the card outlives its context."""
