@@ -5,6 +5,7 @@ column or marker `valid` where somebody was seen. OpenSim's readers take a wrong
 word, so both are always there, and the header is of version 1, which all its readers know.
 """
 
+from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
@@ -57,10 +58,11 @@ def write_mot(file: BinaryIO, recording: Recording, meta: Meta) -> None:
     is_angle = np.array([name not in TRANSLATIONS for name in COORDINATES])
     values[:, is_angle] = np.degrees(values[:, is_angle])
     values = np.concatenate([values, patellas_rad], axis=1)
-    columns = [*COORDINATES, *PATELLAS, *activations, VALID]
-    _write_storage(
-        file, "Coordinates", columns, recording, lambda rows: [values[rows], recording.numbers("activation", rows)], True
-    )
+
+    def table(rows: slice) -> list[np.ndarray]:
+        return [values[rows], recording.numbers("activation", rows)]
+
+    _write_storage(file, "Coordinates", [*COORDINATES, *PATELLAS, *activations, VALID], recording, table, in_degrees=True)
 
 
 def write_sto(file: BinaryIO, recording: Recording, meta: Meta) -> None:
@@ -74,10 +76,18 @@ def write_sto(file: BinaryIO, recording: Recording, meta: Meta) -> None:
         forces_BW = recording.numbers("grf_BW", rows) @ R_OPENSIM_WORLD.T
         return [recording.numbers("activation", rows), forces_BW.reshape(-1, len(forces))]
 
-    _write_storage(file, "activations", [*muscle_names(), *forces, VALID], recording, table, False)
+    _write_storage(file, "activations", [*muscle_names(), *forces, VALID], recording, table, in_degrees=False)
 
 
-def _write_storage(file: BinaryIO, name: str, columns: list[str], recording: Recording, table, in_degrees: bool) -> None:
+def _write_storage(
+    file: BinaryIO,
+    name: str,
+    columns: list[str],
+    recording: Recording,
+    table: Callable[[slice], list[np.ndarray]],
+    *,
+    in_degrees: bool,
+) -> None:
     """Header and rows; `table` gives the arrays of some rows that make the columns, all but `valid`."""
     header = [
         name,

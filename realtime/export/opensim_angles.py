@@ -28,9 +28,9 @@ COORDINATES: tuple[str, ...] = (
 )
 
 # Axes of the right foot's joints in the model (z of their frames); on the left x and y change sign. The knee's is -z.
-_ANKLE = np.array([-0.10501355, -0.17402245, 0.97912632])
-_SUBTALAR = np.array([0.78717961, 0.60474746, -0.12094949])
-_TOES = np.array([0.58095440, 0.0, -0.81393611])  # positive is toes down; some scaled models turn about +z, toes up
+_ANKLE = np.array([-0.10501402, -0.17402184, 0.97912637])
+_SUBTALAR = np.array([0.78718000, 0.60474720, -0.12094825])
+_TOES = np.array([0.58095377, 0.0, -0.81393656])  # positive is toes down; some scaled models turn about +z, toes up
 
 #: The pelvis frame's origin from the middle of the hip joints, pelvis axes, and the leg it goes with (unscaled model).
 PELVIS_FROM_HIPS_M = np.array([0.056276, 0.078490, 0.0])

@@ -193,13 +193,12 @@ good.finish(meta())
     assert (tmp_path / "good.csv").read_text().count("\n") == 21
 
 
-def test_a_disk_that_is_full_while_tracking_is_told(tmp_path):
+def test_a_disk_that_is_full_while_tracking_is_told(tmp_path, monkeypatch):
     sink = open_export(tmp_path / "a.npz")
-    with open("/dev/full", "wb", buffering=0) as full:
-        sink._spool._file, kept = full, sink._spool._file
+    with open("/dev/full", "wb", buffering=0) as full, monkeypatch.context() as patch:
+        patch.setattr(sink._spool, "_file", full)
         with pytest.raises(OutputError, match=r"cannot go on writing .*a\.npz: No space left on device; free some space"):
             sink.write(FRAMES[0])
-        sink._spool._file = kept
     sink.close()
     assert os.listdir(tmp_path) == []
 
