@@ -1,7 +1,9 @@
 """What a TensorRT engine holds on the card, through pycuda: the primary context, packed buffers, the ring."""
 
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ class Context:
     """
 
     def __init__(self, cuda: Any):
-        self._context: Any = cuda.Device(0).retain_primary_context()
+        self._context = _primary_context(cuda)
         self._context.push()
         try:
             self.stream: Any = cuda.Stream()
@@ -32,10 +34,21 @@ class Context:
             raise
 
     def close(self) -> None:
-        """Must come last: nothing on the card outlives its context."""
+        """Must come last: nothing of TensorRT outlives its context."""
         self.stream = None
         self._context.pop()
-        self._context = None
+
+
+@cache
+def _primary_context(cuda: Any) -> Any:
+    """Retained once and until the program ends, so that page-locked results stay readable for whoever still holds them.
+
+    It is released by name: pycuda 2026.1 would call `cuCtxDetach` on it when the object dies, which no primary context takes.
+    Finalizers run last made, first run: engines are closed before.
+    """
+    context = cuda.Device(0).retain_primary_context()
+    weakref.finalize(cuda, context.detach)
+    return context
 
 
 class Block:

@@ -115,6 +115,9 @@ class FakeContext:
         self._driver.contexts.pop()
         self._driver.log.append("pop")
 
+    def detach(self) -> None:
+        assert self._driver.contexts == [], "engines are closed before the context goes"
+
 
 class FakeAllocation:
     def __init__(self, driver: FakeDriver, start: int):
