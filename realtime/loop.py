@@ -188,6 +188,8 @@ class TrackingLoop:
             found.append(f"{self.tracker.landmarks_refused} frames: landmarks that are not finite were taken as nobody")
         if self.tracker.bodies_refused:
             found.append(f"{self.tracker.bodies_refused} frames: the model's output was not finite; it was reset")
+        if self.tracker.swapped_count:
+            found.append(f"{self.tracker.swapped_count} frames: left and right look swapped")
         return found
 
     def status(self, phase: str = "running") -> Status:

@@ -12,6 +12,7 @@ from .body.muscles import MUSCLE_COUNT
 from .body.skeleton import JOINT_COUNT, rest_offsets_m
 from .body.student_io import INPUTS
 from .engines import Engine
+from .left_right import LeftRightRule
 from .validity import Validity, ValidityRule
 from .world import WorldOrigin, focal_px, gravity_cam
 
@@ -48,7 +49,8 @@ class Picture(Protocol):
 class Tracker:
     """One person's body, picture by picture.
 
-    `landmarks_refused` counts front end results with numbers that are not finite, `bodies_refused` those of the model.
+    `landmarks_refused` counts front end results with numbers that are not finite, `bodies_refused` those of the model,
+    `swapped_count` the frames in which left and right look swapped.
 
     Args:
         fov_deg: the camera's field of view along the longer side of the picture.
@@ -74,14 +76,14 @@ class Tracker:
         focal_px((1, 1), fov_deg)  # refuse a bad angle now, not at the first picture
         self.front_end, self.engine = front_end, engine
         self.fov_deg, self.pitch_deg, self.roll_deg, self.height_m = fov_deg, pitch_deg, roll_deg, height_m
-        self.landmarks_refused = self.bodies_refused = 0
+        self.landmarks_refused = self.bodies_refused = self.swapped_count = 0
         self.offsets_m = rest_offsets_m().astype(np.float32)  # (24, 3), bone vectors of the person as last seen
         self.R_world_cam = np.eye(3, dtype=np.float32)  # turns camera axes into world axes
         self._inputs = {name: np.zeros(t.shape, np.float32) for name, t in INPUTS.items()}
         self._inputs["gravity_cam"][0] = gravity_cam(pitch_deg, roll_deg)
         self._inputs["height_m"][0, 0] = height_m or 0.0
         self._origin = WorldOrigin(WARMING_FRAMES)
-        self._validity_rule = ValidityRule()
+        self._validity_rule, self._left_right_rule = ValidityRule(), LeftRightRule()
         self._seq = 0
         self._frames_seen = 0  # since (re)acquisition
         self._t_seen_s: float | None = None  # when a person was last seen; None = the model is fresh
@@ -101,6 +103,8 @@ class Tracker:
         t1 = perf_counter_ns()
         self._forget_if_long_ago(t_s)
         validity = self._validity_rule.update(landmarks)
+        swapped = self._left_right_rule.update(landmarks, t_s)
+        self.swapped_count += bool(swapped)
         outputs = self._step_model(landmarks, t_s)
         t2 = perf_counter_ns()
         if outputs is None or not landmarks.detected:
@@ -109,7 +113,7 @@ class Tracker:
         else:
             self._frames_seen += 1
             self._t_seen_s = t_s
-            frame = self._body(picture, outputs, validity)
+            frame = self._body(picture, outputs, validity, swapped)
         self._seq += 1
         t3 = perf_counter_ns()
         frame.stage_ns.update(frontend=t1 - t0, model=t2 - t1, body=t3 - t2)
@@ -158,7 +162,9 @@ class Tracker:
             return None
         return outputs
 
-    def _body(self, picture: Picture, outputs: dict[str, np.ndarray], validity: Validity) -> BodyFrame:
+    def _body(
+        self, picture: Picture, outputs: dict[str, np.ndarray], validity: Validity, swapped: tuple[str, ...]
+    ) -> BodyFrame:
         out = {name: outputs[name][0].copy() for name in outputs}
         origin_m = self._origin.update(out["pelvis_m"], out["joints_m"])
         self.offsets_m, self.R_world_cam = out["offsets_m"], out["R_grav_cam"]
@@ -181,7 +187,7 @@ class Tracker:
             activation_sigma=out["activation_sigma"],
             joint_valid=validity.joint_valid,
             activation_valid=validity.activation_valid,
-            doubts=validity.unseen,
+            doubts=validity.unseen + swapped,
         )
 
     def _lost(self, picture: Picture) -> BodyFrame:
