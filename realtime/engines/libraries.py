@@ -1,5 +1,6 @@
 """The libraries behind the engines: imported here, so that a missing one is a sentence and not a traceback."""
 
+import os
 import warnings
 from importlib import import_module
 from typing import Any
@@ -23,6 +24,22 @@ class EngineUnavailable(ModelError):
 def available_engines() -> dict[str, str]:
     """Every engine by name: "" if its libraries and hardware are there, else one line that says what is missing."""
     return {engine: _why_not(engine) for engine in ENGINES}
+
+
+def load_onnxruntime() -> Any:
+    """`onnxruntime`, told to report nothing; the one place where it is imported.
+
+    Raises:
+        EngineUnavailable: it does not import.
+    """
+    try:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # a user's own, newer one would report to its maker
+        ort = import_module("onnxruntime")
+    except ImportError as error:
+        reason = f"needs ONNX Runtime, which cannot be imported ({one_line(error)}): pip install onnxruntime"
+        raise EngineUnavailable("onnx-cpu", reason) from None
+    ort.disable_telemetry_events()  # Windows' own tracing; a camera product sends nothing
+    return ort
 
 
 def load_tensorrt(engine: str) -> Any:
@@ -84,9 +101,7 @@ def _why_not(engine: str) -> str:
             load_tensorrt(engine)
             load_driver(engine)
         else:
-            import onnxruntime  # noqa: F401
+            load_onnxruntime()
     except EngineUnavailable as error:
         return error.reason
-    except ImportError as error:
-        return f"needs ONNX Runtime, which does not import ({one_line(error)}): pip install onnxruntime"
     return ""

@@ -1,7 +1,6 @@
 """ONNX Runtime on one CPU thread: buffers allocated and bound once, the ring written by us."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from ..body.errors import ModelError
 from ..body.student_io import INPUTS, OUTPUTS, STATE, STATE_OUTPUT
 from .base import ModelInfo
 from .contract import Port, check_ports, read_metadata
+from .libraries import load_onnxruntime
 from .ring import Ring, copy_inputs
 
 
@@ -79,13 +79,9 @@ class OnnxCpuEngine:
 
 def _open_session(path: Path, data: bytes) -> Any:
     """An ONNX Runtime session on the bytes that were hashed."""
-    try:
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # a user's own, newer one would report to its maker
-        import onnxruntime as ort
-        import onnxruntime.capi.onnxruntime_pybind11_state as native  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise ModelError(f"ONNX Runtime cannot be imported ({error}): pip install onnxruntime") from None
-    ort.disable_telemetry_events()  # Windows' own tracing; a camera product sends nothing
+    ort = load_onnxruntime()
+    import onnxruntime.capi.onnxruntime_pybind11_state as native  # pyright: ignore[reportMissingImports]
+
     ort.set_default_logger_severity(3)
     options = ort.SessionOptions()
     options.log_severity_level = 3

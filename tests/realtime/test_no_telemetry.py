@@ -24,10 +24,11 @@ def test_no_reporter_is_built_in(package):
     assert found == []
 
 
-def test_onnx_runtime_is_told_before_it_is_imported(tmp_path):
+@pytest.mark.parametrize("asked", ["open_engine(Path(sys.argv[1]))", "available_engines() and open_engine(Path(sys.argv[1]))"])
+def test_onnx_runtime_is_told_before_it_is_imported(tmp_path, asked):
     """For whoever brings a newer one: it decides at import."""
     (tmp_path / "bad.onnx").write_bytes(b"not a model")
-    code = """
+    code = f"""
 import os, sys
 from pathlib import Path
 class Watch:
@@ -35,9 +36,9 @@ class Watch:
         if name == "onnxruntime":
             print("told" if os.environ.get("ORT_DISABLE_TELEMETRY") == "1" else "not told")
 sys.meta_path.insert(0, Watch())
-from realtime.engines import open_engine
+from realtime.engines import available_engines, open_engine
 try:
-    open_engine(Path(sys.argv[1]))
+    {asked}
 except Exception as error:
     print(type(error).__name__)
 """
