@@ -14,7 +14,8 @@ from realtime.body.errors import AssetError
 
 def test_a_stream_is_followed_fresh_and_found_again():
     try:
-        fetch("balance_cam01"), fetch("landmarker_full")
+        for asset in ("balance_cam01", "landmarker_full"):
+            fetch(asset)
     except AssetError as error:
         pytest.skip(f"pinned files cannot be fetched: {error}")
     command = [sys.executable, "-m", "benchmarks.live", "--minutes", "0.3", "--json"]

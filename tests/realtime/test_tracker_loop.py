@@ -190,12 +190,13 @@ def test_a_source_that_is_away_is_told_while_it_is_away(tiny):
     tracker = Tracker(ScriptedFrontEnd(), open_engine(tiny))
     meta = describe(source, tracker, session=1)
     loop = TrackingLoop(source, tracker, meta, Publisher("tcp://127.0.0.1:*", meta, lossless=True))
-    assert loop.publisher is not None
-    listener, late, joined = Listener(loop.publisher), [], []
+    publisher = loop.publisher
+    assert publisher is not None
+    listener, late, joined = Listener(publisher), [], []
 
     def on_turn() -> None:
         if source.health.state == "reopening" and not joined:
-            joined.append(Subscriber(loop.publisher.address, topics=("meta",)))
+            joined.append(Subscriber(publisher.address, topics=("meta",)))
         if joined and source.health.state == "reopening" and not late:
             late.extend(r for r in [joined[0].recv(0.05)] if r is not None)
 
