@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from realtime.body.errors import BioHumanError, InputError
+from realtime.body.errors import BioHumanError, InputError, OutputError
 
 EXAMPLES = """\
 examples:
@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_make(commands)
     add_pairs(commands)
+    add_smpl_body(commands)
     return parser
 
 
@@ -109,4 +110,39 @@ def run_pairs(args: argparse.Namespace) -> int:
     for split, n in counts.items():
         print(f"{split}: {n['takes']} takes, {n['frames']} frames, {n['detected']} with a detection")
     print(f"written to {args.out}")
+    return 0
+
+
+def add_smpl_body(commands) -> None:
+    p = commands.add_parser(
+        "smpl-body",
+        help="your own SMPL, SMPL-H or SMPL-X model to the body file that `make` and `biohuman track` take",
+        description="Reads the model through smplx, reduces it to SMPL's 24 joints, checks it against smplx, writes plain arrays. "
+        "The models are under their own licences and come from their own sites; see docs/smpl.md.",
+    )
+    p.add_argument("model", type=Path, metavar="FILE.npz", help="the model; a .pkl is never loaded, docs/smpl.md converts it")
+    p.add_argument("--out", type=Path, required=True, metavar="FILE", help="body file to write (.npz)")
+    p.add_argument(
+        "--gender",
+        choices=("neutral", "female", "male", "unknown"),
+        default="unknown",
+        help="whose body it is: model files do not say, and betas of one are not those of another (default: unknown)",
+    )
+    p.add_argument("--betas", type=int, default=10, metavar="N", help="shape parameters to keep (default: 10; AMASS has 16)")
+    p.set_defaults(run=run_smpl_body)
+
+
+def run_smpl_body(args: argparse.Namespace) -> int:
+    from .smpl_body import convert_smpl_body
+
+    if args.betas < 1:
+        raise InputError(f"--betas should be 1 or more, got {args.betas}")
+    if args.out.suffix != ".npz":
+        raise OutputError(f"--out should end in .npz, got {args.out}")
+    done = convert_smpl_body(args.model, args.out, gender=args.gender, betas=args.betas)
+    b = done.body
+    print(
+        f"{b.kind}, {b.gender}: {b.vertex_count} vertices, {b.betas_count} betas; within {done.worst_m * 1000:.4f} mm of smplx\n"
+        f"written to {args.out}"
+    )
     return 0
