@@ -1,0 +1,267 @@
+"""The examples for other programs, run as a user runs them against a real publisher: what they print is what was sent."""
+
+import importlib.util
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import zmq
+
+from realtime.body.frames import BodyFrame, State
+from realtime.body.muscles import group_means, group_names
+from realtime.wire import Meta, Publisher
+
+from .bodies import body, meta
+from .test_wire_zmq import status
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ANY = "tcp://127.0.0.1:*"
+SOON_S = 20.0
+LINE = re.compile(r" *(?P<seq>\d+) (?P<state>\w+) +(?P<age_ms>-?\d+) ms(?P<rest>.*)")
+
+
+def honest_meta(session: int = 1_700_000_000_000_000) -> Meta:
+    """`bodies.meta` with this host's true offset of its clocks."""
+    return msgspec.structs.replace(meta(session), clock_offset_us=(time.time_ns() - time.monotonic_ns()) // 1000)
+
+
+def fresh(seq: int, state: State = State.TRACKING, age_ms: float = 0.0) -> BodyFrame:
+    return body(seq, state=state, t_capture_ns=time.monotonic_ns() - round(age_ms * 1e6))
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    p = Publisher(ANY, honest_meta())
+    yield p
+    p.close()
+
+
+@contextmanager
+def running(*command: str) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def next_line(process: subprocess.Popen, publisher: Publisher | None = None) -> str:
+    """One line of what it prints; the publisher is kept alive meanwhile."""
+    out, lines = process.stdout, list[str]()
+    assert out is not None
+    reader = threading.Thread(target=lambda: lines.append(out.readline()), daemon=True)
+    reader.start()
+    until_s = time.monotonic() + SOON_S
+    while reader.is_alive():
+        assert time.monotonic() < until_s, "nothing was printed"
+        reader.join(0.05)
+        if publisher is not None:
+            publisher.pump()
+    assert lines[0], f"ended without printing: {process.communicate()[1]}"
+    return lines[0]
+
+
+def check_frames_until_the_end(process: subprocess.Popen, publisher: Publisher, topic: str) -> None:
+    """Sends three frames of known content and the end, one after another, and compares what is printed."""
+    assert publisher.wait_for_topics({topic}, SOON_S)
+    for seq, state in ((3, State.TRACKING), (4, State.LOST), (70_000, State.WARMING)):
+        frame = fresh(seq, state, age_ms=40)
+        publisher.send_frame(frame)
+        line = next_line(process, publisher)
+        match = LINE.fullmatch(line.rstrip("\n"))
+        assert match is not None, line
+        assert (int(match["seq"]), match["state"]) == (seq, state.value)
+        assert 38 <= int(match["age_ms"]) <= 199
+        groups = [name for name in group_names() if re.search(rf"\b{name}\b", match["rest"])]
+        if state is State.LOST:
+            assert match["rest"] == ""
+        else:
+            means = group_means(frame.activation)
+            assert groups == [group_names()[int(np.argmax(means))]]
+            assert f"{means.max():.2f}" in match["rest"]
+            assert "in doubt: left_leg" in match["rest"]
+    publisher.send_status(status("ended"))
+    out, error = process.communicate(timeout=SOON_S)
+    assert (out, error, process.returncode) == ("the run has ended\n", "", 0)
+
+
+def check_interrupt(process: subprocess.Popen, publisher: Publisher, topic: str) -> None:
+    assert publisher.wait_for_topics({topic}, SOON_S)
+    publisher.send_frame(fresh(0))
+    next_line(process, publisher)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=SOON_S)
+    assert (out, error, process.returncode) == ("", "", 130)
+
+
+@contextmanager
+def other_publisher(payload: bytes) -> Iterator[str]:
+    """Something that answers each subscription with `payload`."""
+    stop = threading.Event()
+    with zmq.Context() as context, context.socket(zmq.XPUB) as socket:
+        socket.linger = 0
+        port = socket.bind_to_random_port("tcp://127.0.0.1")
+
+        def answer() -> None:
+            while not stop.is_set():
+                if socket.poll(50):
+                    socket.recv()
+                    socket.send_multipart([b"meta", payload])
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"tcp://127.0.0.1:{port}"
+        stop.set()
+        thread.join()
+
+
+WRONG = {
+    "docs/wire.md": b"\xc1",  # a byte that msgpack never uses
+    "wire version 2": msgspec.msgpack.encode(msgspec.structs.replace(meta(), wire_version=2)),
+}
+
+
+def check_refusal(command: list[str], says: str) -> None:
+    with other_publisher(WRONG[says]) as address:
+        done = subprocess.run([*command, address], capture_output=True, text=True, timeout=SOON_S)
+    assert (done.stdout, done.returncode) == ("", 2)
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1, "one line, no traceback"
+
+
+def check_silence(process: subprocess.Popen) -> None:
+    assert process.stderr is not None
+    assert "for 2 s; is `biohuman track` running?" in process.stderr.readline()
+    assert process.poll() is None, "the tracker may start later"
+
+
+# examples/newest_frame.py
+
+PYTHON = [sys.executable, "-W", "error", str(EXAMPLES / "newest_frame.py")]
+
+
+@pytest.fixture(scope="module")
+def newest_frame():
+    spec = importlib.util.spec_from_file_location("newest_frame", EXAMPLES / "newest_frame.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+@pytest.fixture
+def receiver(newest_frame, publisher):
+    r = newest_frame.NewestFrame(publisher.address)
+    assert publisher.wait_for_topics(set(newest_frame.TOPICS), SOON_S)
+    yield r
+    r.close()
+
+
+def take(receiver, publisher: Publisher):
+    """The next frame that `take` gives."""
+    until_s = time.monotonic() + SOON_S
+    while (frame := receiver.take()) is None:
+        publisher.pump()
+        assert time.monotonic() < until_s, "no frame came"
+        time.sleep(0.005)
+    return frame
+
+
+def let_arrive() -> None:
+    time.sleep(0.3)  # nothing tells that all has arrived: reading is what is tested
+
+
+def test_python_frames_as_they_were_sent(publisher):
+    with running(*PYTHON, publisher.address) as process:
+        check_frames_until_the_end(process, publisher, "activation/0")
+
+
+def test_python_arrays_are_shaped(receiver, publisher):
+    sent = fresh(5)
+    publisher.send_frame(sent)
+    frame = take(receiver, publisher)
+    np.testing.assert_array_equal(frame.pose["joints_m"], sent.joints_m)
+    np.testing.assert_array_equal(frame.pose["joint_valid"], sent.joint_valid)
+    np.testing.assert_array_equal(frame.activation["activation"], sent.activation)
+    np.testing.assert_array_equal(frame.activation["activation_valid"], sent.activation_valid)
+
+
+def test_python_only_the_newest_of_what_waits(receiver, publisher):
+    for seq in range(4):
+        publisher.send_frame(fresh(seq))
+    let_arrive()
+    assert receiver.take() is None, "older than 200 ms by now"
+    assert receiver.dropped_old == 1
+    for seq in range(4, 8):
+        publisher.send_frame(fresh(seq, age_ms=-300))  # young still when all have arrived
+    let_arrive()
+    frame = receiver.take()
+    assert frame.seq == 7
+    assert receiver.take() is None
+
+
+def test_python_take_never_waits(receiver):
+    t0 = time.monotonic()
+    for _ in range(100):
+        assert receiver.take() is None
+    assert time.monotonic() - t0 < 0.5
+
+
+def test_python_halves_of_two_frames_are_not_joined(receiver, publisher):
+    """A publisher that drops for a slow subscriber may drop one message of the two."""
+    send, topic = publisher._send, publisher._topics[0]
+    publisher._send = lambda t, message: None if (t, getattr(message, "seq", 0)) in lost else send(t, message)
+    lost = {(topic[1], 1), (topic[0], 2)}
+    for seq in range(4):
+        publisher.send_frame(fresh(seq))
+        if seq in (0, 3):
+            assert take(receiver, publisher).seq == seq
+        else:
+            let_arrive()
+            assert receiver.take() is None
+
+
+def test_python_follows_a_restarted_publisher(receiver, publisher):
+    publisher.send_frame(fresh(9))
+    assert take(receiver, publisher).seq == 9
+    publisher.send_status(status("ended"))
+    publisher.meta = honest_meta(session=5)
+    publisher._meta_due_s = 0.0
+    publisher.send_frame(fresh(0))
+    assert take(receiver, publisher).seq == 0
+    assert not receiver.has_ended
+
+
+def test_python_interrupt(publisher):
+    with running(*PYTHON, publisher.address) as process:
+        check_interrupt(process, publisher, "activation/0")
+
+
+def test_python_says_that_nothing_comes():
+    with running(*PYTHON, "tcp://127.0.0.1:9") as process:
+        check_silence(process)
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_python_refuses_others(says):
+    check_refusal(PYTHON, says)
+
+
+def test_python_refuses_an_address_that_is_none():
+    done = subprocess.run([*PYTHON, "5755"], capture_output=True, text=True, timeout=SOON_S)
+    assert done.returncode == 2
+    assert "an address looks like tcp://127.0.0.1:5755" in done.stderr
+    assert done.stderr.count("\n") == 1
