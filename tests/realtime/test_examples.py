@@ -226,7 +226,7 @@ def test_python_halves_of_two_frames_are_not_joined(receiver, publisher):
     publisher._send = lambda t, message: None if (t, getattr(message, "seq", 0)) in lost else send(t, message)
     lost = {(topic[1], 1), (topic[0], 2)}
     for seq in range(4):
-        publisher.send_frame(fresh(seq))
+        publisher.send_frame(fresh(seq, age_ms=-1000))  # not dropped by age
         if seq in (0, 3):
             assert take(receiver, publisher).seq == seq
         else:
