@@ -28,6 +28,9 @@ GATE_SPEED_M_S, GATE_SPEED_WIDTH_M_S = 0.40, 0.12
 GATE_OFF = 0.01
 ROOT_COMPLIANCE_BW = (0.03, 0.02)  # force; moment in body weights x metre
 FLOOR_WINDOW_S, FLOOR_PERCENTILE = 0.8, 10
+#: A sole that rests moves with the ground: its median speed over a clip is that of a treadmill's belt if it is above this, and
+#: if half of the frames agree with it to within the other.
+BELT_M_S, BELT_SPREAD_M_S = 0.3, 0.15
 #: A foot that carries less is not in contact and has no centre of pressure.
 LOADED_BW = 0.05
 
@@ -39,6 +42,7 @@ class Ground:
     point_force_N: np.ndarray  # (T, 2 * POINTS, 3)
     foot_wrench: np.ndarray  # (T, 2, 6): force N and moment N m about the calcaneus's origin
     gate: np.ndarray  # (T, 2 * POINTS): 0..1, low and slow enough to carry
+    belt_m_s: np.ndarray  # (2,): horizontal velocity of the ground, zero but on a treadmill
     floor_m: np.ndarray  # (T,)
     steps: np.ndarray  # (T,): -1 where the solver found no point
 
@@ -68,7 +72,8 @@ def ground_forces(body: Body, mechanics: Mechanics, fps: float, floor_m: np.ndar
     sole_m = mechanics.sole_m
     T, K = sole_m.shape[:2]
     floor = floor_height_m(sole_m, fps) if floor_m is None else np.broadcast_to(floor_m, T)
-    gate = _gate(sole_m, floor, fps)
+    belt_m_s = belt_velocity_m_s(sole_m, fps)
+    gate = _gate(sole_m, floor, belt_m_s, fps)
     directions = _cone(sole_m, mechanics.com_m)
     A = np.zeros((T, K, 4, 6))
     A[..., :3] = directions
@@ -79,13 +84,24 @@ def ground_forces(body: Body, mechanics: Mechanics, fps: float, floor_m: np.ndar
     share, steps = _solve_contacts(A.reshape(T, 4 * K, 6), weight, most, compliance, mechanics.root_wrench / body.weight_N)
     force_N = (share.reshape(T, K, 4, 1) * directions).sum(2) * body.weight_N
     force_N = low_pass(force_N, fps, CUTOFF_HZ)  # smooth hand-over between the feet
-    return Ground(force_N, _on_calcaneus(force_N, mechanics), gate, floor, steps)
+    return Ground(force_N, _on_calcaneus(force_N, mechanics), gate, belt_m_s, floor, steps)
 
 
-def _gate(sole_m: np.ndarray, floor_m: np.ndarray, fps: float) -> np.ndarray:
+def belt_velocity_m_s(sole_m: np.ndarray, fps: float) -> np.ndarray:
+    """Horizontal velocity (2,) of a treadmill's belt, zero on firm ground: how the lowest sole point moves in the median frame."""
+    velocity = np.gradient(sole_m[..., :2], 1 / fps, axis=0)
+    lowest = velocity[np.arange(len(sole_m)), sole_m[:, :, 2].argmin(1)]
+    belt = np.median(lowest, axis=0)
+    spread = np.median(np.linalg.norm(lowest - belt, axis=1))
+    return belt if np.linalg.norm(belt) > BELT_M_S and spread < BELT_SPREAD_M_S else np.zeros(2)
+
+
+def _gate(sole_m: np.ndarray, floor_m: np.ndarray, belt_m_s: np.ndarray, fps: float) -> np.ndarray:
     from scipy.special import expit
 
-    speed = np.linalg.norm(np.gradient(sole_m, 1 / fps, axis=0), axis=2)
+    velocity = np.gradient(sole_m, 1 / fps, axis=0)
+    velocity[..., :2] -= belt_m_s
+    speed = np.linalg.norm(velocity, axis=2)
     height = sole_m[:, :, 2] - floor_m[:, None]
     return expit((GATE_HEIGHT_M - height) / GATE_HEIGHT_WIDTH_M) * expit((GATE_SPEED_M_S - speed) / GATE_SPEED_WIDTH_M_S)
 

@@ -50,6 +50,24 @@ def test_no_ground_in_flight(body):
     assert np.isnan(pressure_centres_m(state.ground, state.mechanics, body.weight_N)[top]).all()
 
 
+def test_a_treadmill_changes_nothing(body):
+    """The same steps on firm ground and on a belt: velocities differ by a constant, forces do not."""
+    t = np.arange(90) / 30
+    q = np.tile(body.standing(), (90, 1))
+    for side, sign in (("r", 1), ("l", -1)):  # knee bends to the left and to the right
+        bend = 0.3 * np.sin(2 * np.pi * 0.5 * t) ** 2
+        for name, share in (("hip_flexion", 1), ("knee_angle", 2), ("ankle_angle", 1)):
+            q[:, 7 + body.joints.index(f"{name}_{side}")] += share * bend
+        q[:, 7 + body.joints.index("lat_bending")] += 0.05 * sign
+    q[:, 2] -= 0.45 * (1 - np.cos(0.3 * np.sin(2 * np.pi * 0.5 * t) ** 2)) * 2
+    on_belt = q.copy()
+    on_belt[:, :2] += t[:, None] * [-1.2, 0.3]
+    firm, belt = solve_clip(body, q, 30).ground, solve_clip(body, on_belt, 30).ground
+    np.testing.assert_array_equal(firm.belt_m_s, 0)
+    np.testing.assert_allclose(belt.belt_m_s, [-1.2, 0.3], atol=0.05)
+    np.testing.assert_allclose(belt.foot_wrench, firm.foot_wrench, atol=0.03 * body.weight_N)
+
+
 def test_filter_is_3_dB_down_at_its_cutoff():
     t = np.arange(3000) / 100
     for Hz, gain in ((1.0, 1.0), (6.0, 2**-0.5), (20.0, 0.0)):
@@ -98,9 +116,10 @@ def test_the_mirrored_motion_has_mirrored_labels(the_body, labels, motion):
 
 
 def test_a_floating_person_is_rejected_for_the_force(the_body, motion):
-    """Feet that skate faster than any stance: nothing may carry, so the root residual is the weight."""
-    t = np.arange(len(motion.pelvis_m)) / 30
-    skating = label_clip(the_body, replace(motion, pelvis_m=motion.pelvis_m + 3.0 * t[:, None] * [1, 0, 0]))
+    """Feet that skate in circles, so on no treadmill, faster than any stance: nothing may carry."""
+    t = 6 * np.arange(len(motion.pelvis_m)) / 30
+    circle = 0.5 * np.stack([np.cos(t), 0 * t, np.sin(t)], axis=1)
+    skating = label_clip(the_body, replace(motion, pelvis_m=motion.pelvis_m + circle))
     assert (skating.own_reject & (1 << REJECT_REASONS.index("force")) > 0).all()
     assert not skating.frames["valid"].any()
 
