@@ -73,11 +73,8 @@ def _first_guess(body: Body, joints_m: np.ndarray, R_joints: np.ndarray | None, 
         up = (R_joints[0] @ R_SMPL_SEGMENT)[:, 1]
     x = np.cross(up, z)
     x /= np.linalg.norm(x)
-    R_pelvis, quat = np.zeros(9), np.zeros(4)
-    mujoco.mju_quat2Mat(R_pelvis, body.model.body("pelvis").quat)
-    R_root = np.stack([x, np.cross(z, x), z], axis=1) @ R_pelvis.reshape(3, 3).T
-    mujoco.mju_mat2Quat(quat, R_root.ravel())
-    return np.concatenate([joints_m[1:3].mean(0), quat, neutral])
+    root = body.root_under(joints_m[1:3].mean(0), np.stack([x, np.cross(z, x), z], axis=1))
+    return np.concatenate([root, neutral])
 
 
 def _place_landmarks(body: Body, q: np.ndarray, targets: Targets) -> None:

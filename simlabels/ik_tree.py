@@ -130,3 +130,18 @@ def forward(q, tree, P, R, axis, anchor, slope):
                 turn(R[i], a, value)
             anchor[c] = P[i]
             c += 1
+
+
+@njit(cache=True)
+def segment_poses(q, tree, at, turned):
+    """World position (T, 3) of tree body `at` and rotations (T, n, 3, 3) of the tree bodies `turned`."""
+    T, bodies, joints = q.shape[0], tree.parent.size, tree.joint_body.size
+    position, rotation = np.zeros((T, 3)), np.zeros((T, turned.size, 3, 3))
+    P, R = np.zeros((bodies, 3)), np.zeros((bodies, 3, 3))
+    axis, anchor, slope = np.zeros((joints, 3)), np.zeros((joints, 3)), np.zeros(joints)
+    for t in range(T):
+        forward(q[t], tree, P, R, axis, anchor, slope)
+        position[t] = P[at]
+        for i in range(turned.size):
+            rotation[t, i] = R[turned[i]]
+    return position, rotation

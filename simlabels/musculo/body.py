@@ -134,6 +134,14 @@ class Body:
         q[7:] = np.clip(0, self.lower_rad, self.upper_rad) if joints_rad is None else joints_rad
         return q
 
+    def root_under(self, pelvis_m: np.ndarray, R_world_pelvis: np.ndarray) -> np.ndarray:
+        """Root position and quaternion (7,) that put the pelvis there; model axes: x forward, y up, z right."""
+        pelvis, R_root_pelvis, quat = self.model.body("pelvis"), np.zeros(9), np.zeros(4)
+        mujoco.mju_quat2Mat(R_root_pelvis, pelvis.quat)
+        R_root = R_world_pelvis @ R_root_pelvis.reshape(3, 3).T
+        mujoco.mju_mat2Quat(quat, np.ascontiguousarray(R_root).ravel())
+        return np.concatenate([pelvis_m - R_root @ pelvis.pos, quat])
+
     def pose(self, q: np.ndarray) -> None:
         """Puts MuJoCo's data into the reduced position (38,): kinematics and tendons."""
         self.data.qpos[:] = self.full_positions(q[None])[0]
