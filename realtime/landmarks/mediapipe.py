@@ -17,8 +17,12 @@ from ..capture.opencv import load_cv2
 from ..capture.picture import ClosesItself
 from .native_log import without_chatter
 from .region import Region, follow, region_of_person, search_regions
+from .same_person import SamePerson
 
 FORGET_MS = 100_000
+#: Mean presence of the landmarks inside the picture below which nobody is there: people have 0.77 and more, the sun between
+#: branches, taken for a person, 0.05 to 0.4.
+SOMEBODY = 0.5
 NOBODY_BGR = np.full((240, 320, 3), 128, np.uint8)
 BUNDLE_MEMBERS = {"pose_detector.tflite", "pose_landmarks_detector.tflite"}
 
@@ -27,7 +31,8 @@ class MediapipeFrontEnd(ClosesItself):
     """Pose Landmarker, followed by a window of our own for people who are small in the picture (see region.py).
 
     While nobody is followed each picture costs two looks: all of it, then one window of the search. Not thread-safe.
-    Who was just lost is looked for nearby first, in a window that grows as fast as people move.
+    Who was just lost is looked for nearby first, in a window that grows as fast as people move, and a stranger in other colours
+    is not taken for them (see same_person.py).
 
     Args:
         landmarker: model bundle (.task).
@@ -50,6 +55,7 @@ class MediapipeFrontEnd(ClosesItself):
         self._image_size_px = (0, 0)
         self._last_seen: tuple[np.ndarray, int] | None = None  # landmarks (33, 2), 0..1 of the picture; when, ms
         self._search_count = 0
+        self._person = SamePerson()
         self._is_noisy = True  # until the landmark network has run once
         with without_chatter():
             self._landmarker = self._open(landmarker)
@@ -94,6 +100,7 @@ class MediapipeFrontEnd(ClosesItself):
             self._look(NOBODY_BGR, t_ms)
             t_ms = self._clock_ms.again(after_ms=FORGET_MS)
         self._image_size_px, self._region, self._last_seen = image_size_px, None, None
+        self._person.forget()
         return t_ms
 
     def _find(self, picture_bgr: np.ndarray, t_ms: int) -> LandmarkFrame:
@@ -103,6 +110,12 @@ class MediapipeFrontEnd(ClosesItself):
             if seen is None:
                 continue
             xy_norm = region.to_image_norm(seen[:, :2], size)
+            if not is_somebody(xy_norm, seen[:, 4]):
+                self._look_away()
+                continue
+            if not self._person.accepts(picture_bgr, xy_norm * size, seen[:, 5:], t_ms):
+                self._look_away()
+                break  # the stranger would be found again
             zoom = region.width / size[0]
             self._remember(region, xy_norm, t_ms)
             return LandmarkFrame(
@@ -143,6 +156,10 @@ class MediapipeFrontEnd(ClosesItself):
         self._last_seen = (xy_norm, t_ms)
         self._search_count = 0
 
+    def _look_away(self) -> None:
+        """Make the model forget what it follows."""
+        self._look(NOBODY_BGR, self._clock_ms.again())
+
     def _look(self, shown_bgr: np.ndarray, t_ms: int) -> np.ndarray | None:
         """One call of the landmarker: (33, 8) x, y, z, visibility, presence, then metres; None for nobody."""
         rgb = self._cv2.cvtColor(shown_bgr, self._cv2.COLOR_BGR2RGB)  # contiguous: a view would be misread in silence
@@ -165,6 +182,12 @@ class MediapipeFrontEnd(ClosesItself):
         if not self._is_closed:
             self._is_closed = True
             self._landmarker.close()
+
+
+def is_somebody(xy_norm: np.ndarray, presence: np.ndarray) -> bool:
+    """Whether landmarks (33, 2), 0..1 of the picture, and their presence (33,) are a person in the picture."""
+    inside = ((xy_norm >= 0) & (xy_norm <= 1)).all(axis=1)
+    return bool(inside.any()) and float(presence[inside].mean()) > SOMEBODY
 
 
 class StrictClock:

@@ -184,7 +184,8 @@ def test_an_unknown_name_lists_the_known():
 
 def test_every_entry_is_pinned_twice():
     entries = manifest()
-    assert set(entries) == {"landmarker_full", "sample_jump", *(f"balance_cam0{i}" for i in (1, 2, 3, 4))}
+    clips = [f"{clip}_cam0{i}" for clip in ("balance", "two_people") for i in (1, 2, 3, 4)]
+    assert set(entries) == {"landmarker_full", "sample_jump", *clips}
     for asset in entries.values():
         assert len(bytes.fromhex(asset.sha256)) == len(bytes.fromhex(asset.wheel_sha256)) == 32
         assert asset.wheel.count("==") == 1
