@@ -13,6 +13,7 @@ EXAMPLES = """examples:
   biohuman demo                                 track a sample video, no camera needed
   biohuman track walk.mp4 --out walk.npz        a file, every frame, to an archive
   biohuman track 0 --fov 70 --pitch 10          camera 0, looking 10 degrees down
+  biohuman track "logitech brio"                a camera by its name, or a part of it
   biohuman listen                               watch what `track` publishes, in another terminal
 """
 
@@ -49,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_track(commands)
+    add_cameras(commands)
     add_listen(commands)
     add_demo(commands)
     add_snapshot(commands)
@@ -64,7 +66,7 @@ def add_track(commands) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("source", metavar="SOURCE", help="camera number (0), stream address, video file or folder of images")
+    p.add_argument("source", metavar="SOURCE", help="camera number (0) or name, stream address, video file or folder of images")
     p.add_argument(
         "--out",
         type=Path,
@@ -109,6 +111,17 @@ def add_parts(p):
     parts.add_argument("--model", type=Path, metavar="FILE", help="model file (default: the one that comes with the program)")
     parts.add_argument("--landmarker", type=Path, metavar="PATH", help="MediaPipe bundle (default: the pinned one)")
     return parts
+
+
+def add_cameras(commands) -> None:
+    p = commands.add_parser(
+        "cameras",
+        help="list the cameras: number, name, sizes and rates",
+        description="List the cameras. Each is opened for a moment to ask what sizes and rates it gives: its light goes on.",
+    )
+    p.add_argument("--no-modes", dest="modes", action="store_false", help="only list them, open none")
+    p.add_argument("--json", action="store_true", help="print one JSON list")
+    p.set_defaults(run=run_cameras)
 
 
 def add_listen(commands) -> None:
@@ -186,6 +199,12 @@ def run_snapshot(args) -> int:
 
 def run_track(args) -> int:
     from .track import run
+
+    return run(args)
+
+
+def run_cameras(args) -> int:
+    from .cameras import run
 
     return run(args)
 

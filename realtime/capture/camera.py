@@ -18,10 +18,37 @@ BACKENDS = {"linux": "CAP_V4L2", "win32": "CAP_DSHOW", "darwin": "CAP_AVFOUNDATI
 STREAM_OPEN_MS, STREAM_SILENT_MS = 10_000, 5_000
 
 
+def backend_here() -> str:
+    """OpenCV's name for the camera backend of this operating system.
+
+    Raises:
+        InputError: none is known.
+    """
+    backend = BACKENDS.get(sys.platform)
+    if backend is None:
+        raise InputError(f"no camera backend is known for {sys.platform}; give a video file or a stream")
+    return backend
+
+
+def format_name(fourcc: float) -> str:
+    """The four letters of what CAP_PROP_FOURCC gives, such as MJPG; "" if it gives no letters."""
+    code = int(fourcc)
+    letters = bytes(code >> shift & 255 for shift in (0, 8, 16, 24)) if code > 0 else b""
+    return letters.decode("ascii") if letters.isalnum() else ""
+
+
 def open_camera(
-    target: int | str, *, width: int | None = None, height: int | None = None, fps: float | None = None
+    target: int | str,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    fps: float | None = None,
+    name: str | None = None,
 ) -> "CameraDevice":
     """The camera of that number or device file, or the stream at that address.
+
+    Args:
+        name: what a camera is called in messages; default: "camera" and its number.
 
     Raises:
         InputError: it cannot be opened or gives no picture.
@@ -31,19 +58,17 @@ def open_camera(
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_SILENT_MS]
         started_s = time.monotonic()
         capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, limits)
-        name = re.sub(r"//[^/@]*@", "//", target)  # no password in names, logs and messages
-        device = CameraDevice(capture, name, is_stream=True)
+        address = re.sub(r"//[^/@]*@", "//", target)  # no password in names, logs and messages
+        device = CameraDevice(capture, address, is_stream=True)
         device.describe("FFmpeg", started_s)
         if width or height or fps:
-            device.warnings.append(f"{name}: a stream sets its own width, height and fps")
+            device.warnings.append(f"{address}: a stream sets its own width, height and fps")
         return device
-    backend = BACKENDS.get(sys.platform)
-    if backend is None:
-        raise InputError(f"camera {target}: no camera backend is known for {sys.platform}; give a video file or a stream")
+    backend = backend_here()
     started_s = time.monotonic()
-    device = CameraDevice(cv2.VideoCapture(target, getattr(cv2, backend)), f"camera {target}", is_stream=False)
+    device = CameraDevice(cv2.VideoCapture(target, getattr(cv2, backend)), name or f"camera {target}", is_stream=False)
     device.ask(width=width, height=height, fps=fps)
-    device.describe(backend.removeprefix("CAP_"), started_s)
+    device.describe(f"camera {target}, {backend.removeprefix('CAP_')}" if name else backend.removeprefix("CAP_"), started_s)
     return device
 
 
@@ -77,11 +102,9 @@ class CameraDevice(SourceDefaults):
     def describe(self, backend: str, started_s: float) -> None:
         """Say in `details` what was opened, how, and how long that took since `started_s`."""
         cv2, get = self._cv2, self._capture.get
-        code = int(get(cv2.CAP_PROP_FOURCC))
-        letters = bytes(code >> shift & 255 for shift in (0, 8, 16, 24)) if code > 0 else b""
-        form = f" {letters.decode('ascii')}" if letters.isalnum() else ""
         size = f"{get(cv2.CAP_PROP_FRAME_WIDTH):g}x{get(cv2.CAP_PROP_FRAME_HEIGHT):g}"
-        self.details = f"{size}{form}, {backend}, opened in {time.monotonic() - started_s:.1f} s"
+        form = f"{size} {format_name(get(cv2.CAP_PROP_FOURCC))}".rstrip()
+        self.details = f"{form}, {backend}, opened in {time.monotonic() - started_s:.1f} s"
 
     def _why_not_open(self) -> str:
         if self._is_stream:
