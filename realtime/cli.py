@@ -91,6 +91,11 @@ def add_track(commands) -> None:
     parts = add_parts(p)
     parts.add_argument("--engine", default="onnx-cpu", metavar="NAME", help=ENGINE_HELP)
     parts.add_argument("--bind", default=DEFAULT_ADDRESS, metavar="ADDR", help=f"where to publish (default: {DEFAULT_ADDRESS})")
+    smpl = p.add_argument_group("SMPL body (a file made from your own model by `biohuman-labels smpl-body`)")
+    smpl.add_argument(
+        "--smpl-body", type=Path, metavar="FILE", help="fit its shape to the person, publish its joints on mesh/0"
+    )
+    smpl.add_argument("--mesh", action="store_true", help="publish its vertices too; 1 to 3 ms a frame")
     p.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     p.add_argument("--quiet", action="store_true", help="no progress, no summary; errors only")
     p.set_defaults(run=run_track)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .wire import Activation, Meta, Pose, Received, Status, Subscriber
+from .wire import Activation, MeshInfo, Meta, Pose, Received, Status, Subscriber
 
 BARS = 12
 BAR_WIDTH = 30
@@ -39,7 +39,7 @@ class Seen:
             self.meta = message
         elif isinstance(message, Status):
             self.status, self.state = message, message.state
-        else:
+        elif not isinstance(message, MeshInfo):
             self.state = message.state
         if isinstance(message, Pose):
             self.missing += max(0, message.seq - self.seq - 1) if self.seq is not None else 0

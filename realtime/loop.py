@@ -15,9 +15,10 @@ from .body.student_io import CONTACT_POINTS
 from .capture import Source
 from .capture.health import RUNNING
 from .export import Export
+from .smpl_body import LiveSmplBody
 from .statistics import Statistics
 from .tracker import Tracker
-from .wire import ARRAYS, Meta, Publisher, Status
+from .wire import ARRAYS, Meta, Publisher, Status, mesh_arrays
 
 STATUS_EVERY_S = 1.0
 #: While a live source is silent, so often subscribers are answered and the status is looked at.
@@ -28,16 +29,20 @@ class Stopped(BaseException):
     """Raised out of a waiting read when the loop is asked to stop. No error, so no Exception."""
 
 
-def describe(source: Source, tracker: Tracker, session: int) -> Meta:
+def describe(source: Source, tracker: Tracker, session: int, smpl: LiveSmplBody | None = None) -> Meta:
     """What subscribers and files are told of this run; the camera and the bones as they are known by now."""
     info = tracker.engine.info
+    arrays = ARRAYS
+    if smpl is not None:
+        sizes = (smpl.body.vertex_count, len(smpl.body.faces)) if smpl.with_mesh else (0, 0)
+        arrays = ARRAYS | mesh_arrays(*sizes)
     return Meta(
         session=session,
         program=f"biohuman-live {_version()}",
         source=source.name,
         is_live=source.is_live,
         clock_offset_us=(time.time_ns() - time.monotonic_ns()) // 1000,
-        arrays=ARRAYS,
+        arrays=arrays,
         joints=list(JOINTS),
         parents=list(PARENTS),
         offsets_m=tracker.offsets_m.tolist(),
@@ -68,6 +73,7 @@ class TrackingLoop:
         publisher: None publishes nothing; `run` closes it.
         exports: files to write; `run` finishes them.
         max_frames: stop after so many.
+        smpl: the SMPL body to publish; `meta` must have been described with it.
     """
 
     source: Source
@@ -76,6 +82,7 @@ class TrackingLoop:
     publisher: Publisher | None = None
     exports: Sequence[Export] = ()
     max_frames: int | None = None
+    smpl: LiveSmplBody | None = None
 
     def __post_init__(self) -> None:
         self.statistics = Statistics()
@@ -110,18 +117,29 @@ class TrackingLoop:
         if not self.source.is_live:
             frame.stage_ns["decode"] = picture.t_capture_ns - t0_ns
         t2_ns = time.monotonic_ns()
+        betas = None if self.smpl is None else self.smpl.update_shape(frame, self.tracker.offsets_m)
         if self.publisher is not None:
-            self.publisher.send_frame(frame)
+            self.publisher.send_frame(frame, betas=betas)
         t3_ns = time.monotonic_ns()
         frame.stage_ns["publish"] = t3_ns - t2_ns  # known too late to be in this frame's own message
+        t4_ns = self._send_mesh(frame, t3_ns)
         for export in self.exports:
             export.write(frame)
         if self.exports:
-            frame.stage_ns["export"] = time.monotonic_ns() - t3_ns
+            frame.stage_ns["export"] = time.monotonic_ns() - t4_ns
         self.statistics.add(frame, t3_ns)
         self.state = frame.state
         self._tell_status()
         return frame
+
+    def _send_mesh(self, frame: BodyFrame, t_start_ns: int) -> int:
+        """The SMPL body of a frame, computed when its pose is on its way already; returns when that was done."""
+        if self.smpl is None or self.publisher is None:
+            return t_start_ns
+        self.publisher.send_mesh(frame, self.smpl.pose(frame))
+        now_ns = time.monotonic_ns()
+        frame.stage_ns["mesh"] = now_ns - t_start_ns
+        return now_ns
 
     def _read(self, on_wait: Callable[[], None] | None):
         try:

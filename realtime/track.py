@@ -7,13 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from .body.errors import InputError
+from .body.smpl_file import read_smpl_body
 from .capture import Source, as_camera, open_source
 from .capture.health import RUNNING
 from .export import open_export
 from .landmarks import open_front_end
 from .loop import TrackingLoop, describe
+from .smpl_body import LiveSmplBody
 from .tracker import Tracker
 from .wire import Publisher
+from .wire.convert import to_mesh_info
 
 INTERRUPTED = 130
 
@@ -25,15 +29,17 @@ def run(args) -> int:
     with ExitStack() as stack:
         # Cheap and likely mistakes first: nobody should wait for a camera to learn of a misspelt file name.
         engine = open_engine(args.model, args.engine)
+        smpl = open_smpl_body(args)
         exports = [open_export(path) for path in args.out]
         for export in exports:
             stack.callback(export.close)
         source = stack.enter_context(_open(args))
         front_end = stack.enter_context(open_front_end(landmarker=args.landmarker))
         tracker = Tracker(front_end, engine, fov_deg=args.fov, pitch_deg=args.pitch, roll_deg=args.roll, height_m=args.height)
-        meta = describe(source, tracker, session=time.time_ns() // 1000)
-        publisher = Publisher(args.bind, meta, lossless=not source.is_live)
-        loop = TrackingLoop(source, tracker, meta, publisher, exports, args.frames)
+        meta = describe(source, tracker, session=time.time_ns() // 1000, smpl=smpl)
+        mesh_info = to_mesh_info(smpl, session=meta.session) if smpl else None
+        publisher = Publisher(args.bind, meta, lossless=not source.is_live, mesh_info=mesh_info)
+        loop = TrackingLoop(source, tracker, meta, publisher, exports, args.frames, smpl)
         if not args.quiet:
             tell_parts(loop)
         with stopping_on_signals(loop), progress(source, loop, args) as on_turn:
@@ -46,6 +52,21 @@ def _open(args) -> Source:
     width, height = args.size or (None, None)
     source = open_source(args.source, paced=args.realtime, width=width, height=height, fps=args.fps, patience_s=args.patience)
     return as_camera(source) if args.realtime else source
+
+
+def open_smpl_body(args) -> LiveSmplBody | None:
+    """The SMPL body that was asked for; None if none was.
+
+    Raises:
+        InputError: a file that is no body file, or a mesh without one.
+    """
+    if args.smpl_body is None:
+        if args.mesh:
+            raise InputError(
+                "--mesh needs --smpl-body FILE; make one of your model: biohuman-labels smpl-body MODEL.npz --out FILE"
+            )
+        return None
+    return LiveSmplBody(read_smpl_body(args.smpl_body), with_mesh=args.mesh)
 
 
 @contextmanager
@@ -83,6 +104,9 @@ def tell_parts(loop: TrackingLoop) -> None:
         "person": f"height {_known(t.height_m, 'm')}",
         "publishing": loop.publisher.address if loop.publisher else "nowhere",
     }
+    if loop.smpl is not None:
+        b, mesh = loop.smpl.body, f"{loop.smpl.body.vertex_count} vertices" if loop.smpl.with_mesh else "joints"
+        lines["SMPL body"] = f"{b.kind}, {b.gender}, of a model with sha256 {b.source_sha256[:16]}; {mesh} on mesh/0"
     for name, value in lines.items():
         print(f"{name:11s} {value}", file=sys.stderr)
     for warning in loop.warnings():

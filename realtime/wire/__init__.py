@@ -1,6 +1,19 @@
 """Live results over ZeroMQ: message types, publisher, subscriber."""
 
-from .messages import ARRAYS, DEFAULT_ADDRESS, WIRE_VERSION, Activation, ArraySpec, Message, Meta, Pose, Status
+from .messages import (
+    ARRAYS,
+    DEFAULT_ADDRESS,
+    WIRE_VERSION,
+    Activation,
+    ArraySpec,
+    Mesh,
+    MeshInfo,
+    Message,
+    Meta,
+    Pose,
+    Status,
+    mesh_arrays,
+)
 from .publisher import Publisher
 from .subscriber import Received, Subscriber
 
@@ -10,6 +23,8 @@ __all__ = [
     "WIRE_VERSION",
     "Activation",
     "ArraySpec",
+    "Mesh",
+    "MeshInfo",
     "Message",
     "Meta",
     "Pose",
@@ -17,4 +32,5 @@ __all__ = [
     "Received",
     "Status",
     "Subscriber",
+    "mesh_arrays",
 ]

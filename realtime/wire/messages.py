@@ -1,4 +1,4 @@
-"""The four messages of wire version 1. The types are the schema; `docs/wire.md` is generated from them.
+"""The messages of wire version 1. The types are the schema; `docs/wire.md` is generated from them.
 
 A message is two ZeroMQ parts: topic, msgpack map. Array fields are msgpack `bin`: little-endian float32 in C order, whose
 shape, unit and meaning `Meta.arrays` gives. Readers ignore fields that they do not know; new fields come last and have a
@@ -14,9 +14,10 @@ from ..body.skeleton import JOINT_COUNT
 
 WIRE_VERSION = 1
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5755"
-META, STATUS, POSE, ACTIVATION = "meta", "status", "pose/", "activation/"
+META, STATUS, POSE, ACTIVATION, MESH = "meta", "status", "pose/", "activation/", "mesh/"
+MESH_INFO = "mesh/info"
 
-F32, BOOL = "<f4", "|b1"
+F32, BOOL, U32 = "<f4", "|b1", "<u4"
 J, M = JOINT_COUNT, MUSCLE_COUNT
 
 AXES = (
@@ -39,7 +40,7 @@ ARRAYS: dict[str, ArraySpec] = {
     "global_orient": ArraySpec(F32, (3,), "rad", "SMPL: rotation of the pelvis in the world, axis-angle"),
     "body_pose": ArraySpec(F32, (69,), "rad", "SMPL: rotation of joints 1 to 23 in their parents, axis-angle"),
     "transl": ArraySpec(F32, (3,), "m", "SMPL: position of the pelvis in the world (our rest pelvis is the origin)"),
-    "betas": ArraySpec(F32, (10,), "", "SMPL: shape; zeros, the person's bone lengths are Meta.offsets_m"),
+    "betas": ArraySpec(F32, (10,), "", "SMPL: shape; zeros unless a SMPL body is given and fitted; bones: Meta.offsets_m"),
     "joints_m": ArraySpec(F32, (J, 3), "m", "positions of the 24 joints in the world"),
     "joint_sigma_m": ArraySpec(F32, (J,), "m", "expected error of each joint about the pelvis, per axis"),
     "rotation_sigma_rad": ArraySpec(F32, (J,), "rad", "expected error of each joint's global rotation, per axis"),
@@ -53,6 +54,18 @@ ARRAYS: dict[str, ArraySpec] = {
     "activation_valid": ArraySpec(BOOL, (M,), "0 or 1", "whether the picture shows the limb that this muscle moves"),
     "group_mean": ArraySpec(F32, (len(group_names()),), "0..1", "mean activation of each group, order of Meta.groups"),
 }
+
+
+def mesh_arrays(vertex_count: int, face_count: int) -> dict[str, ArraySpec]:
+    """The `bin` fields of Mesh and MeshInfo for a body of this size; without vertices (0), those of the joints alone."""
+    found = {
+        "smpl_transl_m": ArraySpec(F32, (3,), "m", "SMPL: transl of this body for this place, as smplx takes it"),
+        "smpl_joints_m": ArraySpec(F32, (J, 3), "m", "positions of the SMPL body's own 24 joints in the world"),
+    }
+    if vertex_count:
+        found["vertices_m"] = ArraySpec(F32, (vertex_count, 3), "m", "positions of its vertices in the world")
+        found["faces"] = ArraySpec(U32, (face_count, 3), "", "its triangles: indices of vertices")
+    return found
 
 
 class Meta(msgspec.Struct, kw_only=True, tag_field="type", tag="meta"):
@@ -151,4 +164,32 @@ class Activation(msgspec.Struct, kw_only=True, tag_field="type", tag="activation
     activation_valid: bytes = b""
 
 
-Message = Meta | Status | Pose | Activation
+class Mesh(msgspec.Struct, kw_only=True, tag_field="type", tag="mesh"):
+    """One frame's SMPL body, only with `--smpl-body`; same seq as its Pose, whose rotations and betas it has."""
+
+    session: int  # as in meta
+    track: int  # which person; 0 today
+    seq: int  # as in the pose of the same frame
+    t_capture_ns: int  # as there
+    t_publish_ns: int  # just before this message was sent, which is after the pose
+    pts_s: float | None  # as in the pose
+    state: str  # as there
+    betas: bytes
+    smpl_transl_m: bytes
+    smpl_joints_m: bytes
+    vertices_m: bytes = b""  # (V, 3), only with `--mesh`, else empty
+
+
+class MeshInfo(msgspec.Struct, kw_only=True, tag_field="type", tag="mesh_info"):
+    """What the meshes are made of. Sent to each new subscriber of `mesh/` and every second, as meta is."""
+
+    session: int  # as in meta
+    kind: str  # smpl, smplh or smplx: whose betas they are
+    gender: str  # of the body file: neutral, female, male or unknown
+    source_sha256: str  # of the model file that the body file was made from
+    vertex_count: int  # 0 without `--mesh`
+    face_count: int  # 0 without `--mesh`
+    faces: bytes = b""  # (F, 3), only with `--mesh`, else empty
+
+
+Message = Meta | Status | Pose | Activation | Mesh | MeshInfo

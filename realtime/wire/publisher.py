@@ -4,12 +4,14 @@ import time
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import zmq
 
 from ..body.errors import OutputError
 from ..body.frames import BodyFrame
-from .convert import to_messages
-from .messages import ACTIVATION, META, POSE, STATUS, Meta, Status
+from ..smpl_body import SmplFrame
+from .convert import to_mesh, to_messages
+from .messages import ACTIVATION, MESH, MESH_INFO, META, POSE, STATUS, MeshInfo, Meta, Status
 
 META_EVERY_S = 1.0
 
@@ -32,6 +34,7 @@ class Publisher:
     Args:
         address: where to listen, such as tcp://127.0.0.1:5755; port * picks a free one, see `address` afterwards.
         meta: what new subscribers are told; may be replaced at any time.
+        mesh_info: likewise for those of the SMPL body; None if there is none.
         lossless: wait for slow subscribers instead of dropping (for files). A subscriber that takes nothing for
             `give_up_after_s` ends this for good: then frames are dropped for those who do not keep up, and `warnings` says so.
 
@@ -39,9 +42,17 @@ class Publisher:
         OutputError: the address is taken or cannot be listened on.
     """
 
-    def __init__(self, address: str, meta: Meta, *, lossless: bool = False, give_up_after_s: float = GIVE_UP_AFTER_S):
+    def __init__(
+        self,
+        address: str,
+        meta: Meta,
+        *,
+        lossless: bool = False,
+        give_up_after_s: float = GIVE_UP_AFTER_S,
+        mesh_info: MeshInfo | None = None,
+    ):
         _check_port(address)
-        self.meta, self.warnings, self.frames_published = meta, list[str](), 0
+        self.meta, self.mesh_info, self.warnings, self.frames_published = meta, mesh_info, list[str](), 0
         self.topics_asked = dict[bytes, int]()  # topic -> how often it was subscribed to
         self._lossless, self._linger_s = lossless, FILE_LINGER_S if lossless else LIVE_LINGER_S
         self._encoder, self._buffer = msgspec.msgpack.Encoder(), bytearray()
@@ -82,23 +93,32 @@ class Publisher:
                 self._socket.setsockopt(zmq.SUBSCRIBE, request[1:])
                 # Always send right away: otherwise the next frame would go to this subscriber and to nobody else.
                 self._send(META.encode(), self.meta)
+                self._send_mesh_info()  # at each: subscriptions to it and to meta come in any order, and it is read after meta
                 self.topics_asked[request[1:]] = self.topics_asked.get(request[1:], 0) + 1
             elif request[:1] == b"\x00":
                 self._socket.setsockopt(zmq.UNSUBSCRIBE, request[1:])
         if time.monotonic() >= self._meta_due_s:
             self._meta_due_s = time.monotonic() + META_EVERY_S
             self._send(META.encode(), self.meta)
+            self._send_mesh_info()
 
-    def send_frame(self, frame: BodyFrame, track: int = 0) -> int:
+    def send_frame(self, frame: BodyFrame, track: int = 0, betas: np.ndarray | None = None) -> int:
         """Publish one frame as pose and activation; returns t_publish_ns."""
         self.pump()
         t_publish_ns = time.monotonic_ns()
-        pose, activation = to_messages(frame, session=self.meta.session, track=track, t_publish_ns=t_publish_ns)
+        session = self.meta.session
+        pose, activation = to_messages(frame, session=session, track=track, t_publish_ns=t_publish_ns, betas=betas)
         pose_topic, activation_topic = self._topics[track]
         self._send(pose_topic, pose)
         self._send(activation_topic, activation)
         self.frames_published += 1
         return t_publish_ns
+
+    def send_mesh(self, frame: BodyFrame, smpl: SmplFrame, track: int = 0) -> None:
+        """Publish the SMPL body of a frame whose pose has been sent."""
+        t_publish_ns = time.monotonic_ns()
+        mesh = to_mesh(frame, smpl, session=self.meta.session, track=track, t_publish_ns=t_publish_ns)
+        self._send(f"{MESH}{track}".encode(), mesh)
 
     def send_status(self, status: Status) -> None:
         self.pump()
@@ -121,6 +141,10 @@ class Publisher:
         self._context.term()
         if self.address.startswith("ipc:///"):
             Path(self.address.removeprefix("ipc://")).unlink(missing_ok=True)  # libzmq leaves it
+
+    def _send_mesh_info(self) -> None:
+        if self.mesh_info is not None:
+            self._send(MESH_INFO.encode(), self.mesh_info)
 
     def _send(self, topic: bytes, message: msgspec.Struct) -> None:
         self._encoder.encode_into(message, self._buffer)

@@ -3,7 +3,32 @@
 import inspect
 import re
 
-from .messages import ARRAYS, AXES, DEFAULT_ADDRESS, WIRE_VERSION, Activation, Meta, Pose, Status
+from .messages import (
+    ARRAYS,
+    AXES,
+    DEFAULT_ADDRESS,
+    WIRE_VERSION,
+    Activation,
+    Mesh,
+    MeshInfo,
+    Meta,
+    Pose,
+    Status,
+    mesh_arrays,
+)
+
+TOPICS = {
+    "meta": Meta,
+    "status": Status,
+    "pose/<track>": Pose,
+    "activation/<track>": Activation,
+    "mesh/<track>": Mesh,
+    "mesh/info": MeshInfo,
+}
+
+#: Sizes that only the user's body file decides, as they stand on the page.
+OPEN_SIZES = {-1: "V", -2: "F"}
+DTYPES = {"<f4": "float32", "|b1": "flags of one byte", "<u4": "uint32"}
 
 HEAD = f"""# The wire, version {WIRE_VERSION}
 
@@ -14,7 +39,7 @@ topic, and a [MessagePack](https://msgpack.org) map. Subscription is by prefix o
 tracks, the empty prefix gives everything.
 
 - **Axes.** {AXES}.
-- **Arrays** are MessagePack `bin`: little-endian float32 in C order (flags: one byte each). `meta.arrays` gives dtype, shape, unit
+- **Arrays** are MessagePack `bin`: little-endian in C order, float32 where nothing else is said. `meta.arrays` gives dtype, shape, unit
   and meaning of each.
   Python: `numpy.frombuffer(b, "<f4").reshape(shape)`. JavaScript (`@msgpack/msgpack`), for a bin field `u`:
   `new Float32Array(u.buffer.slice(u.byteOffset, u.byteOffset + u.byteLength))`.
@@ -27,7 +52,9 @@ tracks, the empty prefix gives everything.
 - **Delivery.** Cameras and streams: a subscriber that does not keep up misses frames (gaps in `seq`), nobody waits for it;
   whatever was held up should drop frames by age (`t_capture_ns`). Files: every connected subscriber gets every frame; one that
   takes nothing for 5 s is no longer waited for.
-- **Change.** Ignore fields you do not know. New fields come with the same version; a removed or re-typed one raises it.
+- **SMPL body.** Only with `--smpl-body FILE` there is `mesh/`, and betas are the person's; see `docs/smpl.md`. V and F are the number
+  of vertices and faces of that file (SMPL: 6,890 and 13,776). Subscribe to `mesh/` for both the frames and what they are made of.
+- **Change.** Ignore fields and topics you do not know. New fields come with the same version; a removed or re-typed one raises it.
 - A subscriber in ten lines: `examples/subscriber.py`.
 """
 
@@ -35,7 +62,7 @@ tracks, the empty prefix gives everything.
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
-    for topic, kind in (("meta", Meta), ("status", Status), ("pose/<track>", Pose), ("activation/<track>", Activation)):
+    for topic, kind in TOPICS.items():
         parts.append(
             f"## `{topic}`\n\n{inspect.getdoc(kind)}\n\n| field | type | meaning |\n| --- | --- | --- |\n{_rows(kind)}\n"
         )
@@ -43,15 +70,16 @@ def page() -> str:
 
 
 def _rows(kind: type) -> str:
-    comments = _comments(kind)
+    comments, arrays = _comments(kind), ARRAYS | mesh_arrays(-1, -2)
     tag = kind.__struct_config__.tag  # type: ignore[attr-defined]
     rows = [f'| `type` | str | always "{tag}" |']
     for name, annotation in inspect.get_annotations(kind).items():
-        if name in ARRAYS:
-            spec = ARRAYS[name]
-            shape = " x ".join(map(str, spec.shape))
+        if name in arrays:
+            spec = arrays[name]
+            shape = " x ".join(str(OPEN_SIZES.get(n, n)) for n in spec.shape)
             unit = f", {spec.unit}" if spec.unit else ""
-            rows.append(f"| `{name}` | bin, {shape} float32{unit} | {spec.meaning} |")
+            only = "; empty without `--mesh`" if name in ("vertices_m", "faces") else ""
+            rows.append(f"| `{name}` | bin, {shape} {DTYPES[spec.dtype]}{unit} | {spec.meaning}{only} |")
         else:
             rows.append(f"| `{name}` | {_type_name(annotation)} | {comments.get(name, '')} |")
     return "\n".join(rows)

@@ -9,7 +9,22 @@ import numpy as np
 import zmq
 
 from ..body.errors import InputError
-from .messages import DEFAULT_ADDRESS, META, WIRE_VERSION, Activation, ArraySpec, Message, Meta, Pose
+from .messages import (
+    ACTIVATION,
+    DEFAULT_ADDRESS,
+    MESH,
+    META,
+    POSE,
+    STATUS,
+    WIRE_VERSION,
+    Activation,
+    ArraySpec,
+    Mesh,
+    MeshInfo,
+    Message,
+    Meta,
+    Pose,
+)
 
 #: Few messages wait here, so that what is read is fresh; a publisher of a file then waits for us.
 QUEUE = 8
@@ -23,19 +38,19 @@ class Received:
     topic: str
     message: Message
     t_receive_ns: int  # this host's monotonic clock
-    age_ms: float | None  # since capture; None for meta and status
+    age_ms: float | None  # since capture; None for meta, status and mesh/info
     arrays: dict[str, np.ndarray] = field(default_factory=dict)  # read-only views, shaped as `meta` says
 
 
 class Subscriber:
     """Receives from a publisher, which may start later or restart.
 
-    Counts: `received` (poses and activations handed out), `dropped_old` (too old), `dropped_early` (came before any meta).
+    Counts: `received` (poses, activations and meshes handed out), `dropped_old` (too old), `dropped_early` (came before any meta).
 
     Args:
         address: where the publisher listens.
         topics: prefixes; `meta` is always added, for arrays cannot be read without it.
-        max_age_ms: throw away poses and activations older than this since capture. A subscriber that was held up finds stale
+        max_age_ms: throw away poses, activations and meshes older than this since capture. A subscriber that was held up finds stale
             frames in the kernel's buffers; whoever draws or steers should set this. None keeps all.
 
     Raises:
@@ -92,28 +107,32 @@ class Subscriber:
     def _read(self, parts: list[bytes], t_receive_ns: int) -> Received | None:
         if len(parts) != 2:
             raise InputError(f"{self._address} sends messages of {len(parts)} parts, not topic and msgpack: not a biohuman")
+        topic = parts[0].decode("utf-8", "replace")
+        if not topic.startswith((META, STATUS, POSE, ACTIVATION, MESH)):
+            return None  # of a later program, which may say more than we know
         try:
             message = self._decoder.decode(parts[1])
         except msgspec.DecodeError as error:
             raise InputError(f"{self._address} does not speak wire version {WIRE_VERSION} ({error})") from None
-        topic = parts[0].decode("utf-8", "replace")
         if isinstance(message, Meta):
             if message.wire_version != WIRE_VERSION:
                 raise InputError(
                     f"{self._address} speaks wire version {message.wire_version}, this program {WIRE_VERSION}: update one"
                 )
             self.meta = message
-        if not isinstance(message, Pose | Activation):
+        if not isinstance(message, Pose | Activation | Mesh | MeshInfo):
             return Received(topic=topic, message=message, t_receive_ns=t_receive_ns, age_ms=None)
         if self.meta is None or self.meta.session != message.session:
             self.dropped_early += 1  # of a publisher that has restarted, and whose meta is still to come
             return None
+        arrays = views(message, self.meta.arrays)
+        if isinstance(message, MeshInfo):
+            return Received(topic=topic, message=message, t_receive_ns=t_receive_ns, age_ms=None, arrays=arrays)
         age_ms = self._age_ns(message.t_capture_ns, self.meta, t_receive_ns) * 1e-6
         if self._max_age_ms is not None and age_ms > self._max_age_ms:
             self.dropped_old += 1
             return None
         self.received += 1
-        arrays = views(message, self.meta.arrays)
         return Received(topic=topic, message=message, t_receive_ns=t_receive_ns, age_ms=age_ms, arrays=arrays)
 
     def _age_ns(self, t_capture_ns: int, meta: Meta, t_receive_ns: int) -> int:
@@ -123,7 +142,7 @@ class Subscriber:
         return time.time_ns() - (t_capture_ns + meta.clock_offset_us * 1000)
 
 
-def views(message: Pose | Activation, specs: dict[str, ArraySpec]) -> dict[str, np.ndarray]:
+def views(message: Pose | Activation | Mesh | MeshInfo, specs: dict[str, ArraySpec]) -> dict[str, np.ndarray]:
     """The message's arrays without copying, shaped as `specs` says."""
     found = {}
     for name in message.__struct_fields__:

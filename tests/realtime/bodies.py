@@ -7,6 +7,7 @@ from realtime.body.muscles import group_names, muscle_names
 from realtime.body.rotations import from_axis_angle
 from realtime.body.skeleton import JOINTS, PARENTS, rest_offsets_m
 from realtime.body.student_io import CONTACT_POINTS
+from realtime.smpl_body import LiveSmplBody
 from realtime.wire import ARRAYS, Meta
 
 
@@ -44,6 +45,15 @@ def body(
         doubts=() if state is State.LOST else ("left_leg",),
         stage_ns={"frontend": 20_000_000, "model": 500_000},
     )
+
+
+def smpl_body(*, with_mesh: bool = False) -> LiveSmplBody:
+    """A made-up SMPL body of 30 vertices and 60 faces."""
+    from simlabels.smpl_body import reduced
+    from tests.smpl_model import model_arrays
+
+    arrays = model_arrays(vertices=30) | {"f": np.arange(180).reshape(60, 3) % 30}
+    return LiveSmplBody(reduced(arrays, gender="neutral", betas=10, source_sha256="7" * 64), with_mesh=with_mesh)
 
 
 def meta(session: int = 1_700_000_000_000_000) -> Meta:

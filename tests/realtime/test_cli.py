@@ -89,7 +89,7 @@ def test_files_wait_for_subscribers_and_cameras_do_not(images, tiny, scripted, m
     asked, made = [], track.Publisher
     monkeypatch.setattr(track, "Publisher", lambda *a, **options: asked.append(options) or made(*a, **options))
     assert biohuman("track", images, "--model", tiny, "--bind", ANY, "--quiet", "--frames", 2, *flags) == 0
-    assert asked == [{"lossless": lossless}]
+    assert asked == [{"lossless": lossless, "mesh_info": None}]
 
 
 @pytest.mark.parametrize(
@@ -277,6 +277,7 @@ def test_flags_are_these():
         "height",
         "json",
         "landmarker",
+        "mesh",
         "model",
         "out",
         "patience",
@@ -285,6 +286,7 @@ def test_flags_are_these():
         "realtime",
         "roll",
         "size",
+        "smpl-body",
     ]
     assert flags["track"] == [f"--{flag}" for flag in expected]
     assert flags["listen"] == ["--connect", "--json", "--seconds", "--topic"]

@@ -12,11 +12,12 @@ from realtime.body.frames import State
 from realtime.body.muscles import group_means
 from realtime.body.rotations import from_axis_angle, to_axis_angle
 from realtime.body.skeleton import JOINT_COUNT
+from realtime.smpl_body import SmplFrame
 from realtime.smpl_pose import axis_angle_fast, smpl_pose
-from realtime.wire import ARRAYS, WIRE_VERSION, Activation, Meta, Pose, Status, reference
-from realtime.wire.convert import to_messages
+from realtime.wire import ARRAYS, WIRE_VERSION, Activation, Mesh, MeshInfo, Meta, Pose, Status, mesh_arrays, reference
+from realtime.wire.convert import to_mesh, to_mesh_info, to_messages
 
-from .bodies import body, meta
+from .bodies import body, meta, smpl_body
 
 GOLDEN = Path(__file__).parents[1] / "data" / "wire"
 
@@ -33,20 +34,40 @@ def test_golden_bytes():
         assert msgspec.msgpack.encode(message) == (GOLDEN / f"{name}.msgpack").read_bytes(), name
 
 
-def golden() -> dict[str, Pose | Activation]:
+def golden() -> dict[str, Pose | Activation | Mesh | MeshInfo]:
     pose, activation = messages(body(3))
     lost, _ = messages(body(4, state=State.LOST, pts_s=None))
-    return {"pose": pose, "pose_lost": lost, "activation": activation}
+    info = to_mesh_info(smpl_body(with_mesh=True), session=meta().session)
+    return {"pose": pose, "pose_lost": lost, "activation": activation, "mesh": mesh(), "mesh_info": info}
+
+
+VERTICES, FACES = 30, 60
+ALL_ARRAYS = ARRAYS | mesh_arrays(VERTICES, FACES)
+
+
+def mesh(*, with_vertices: bool = True) -> Mesh:
+    """Numbers counted up, as in `bodies.body`."""
+
+    def count(*shape: int, start: float) -> np.ndarray:
+        return (np.arange(np.prod(shape)).reshape(shape) / 64 + start).astype(np.float32)
+
+    frame = SmplFrame(
+        betas=count(10, start=-1),
+        transl_m=count(3, start=2),
+        joints_m=count(24, 3, start=3),
+        vertices_m=count(VERTICES, 3, start=5) if with_vertices else None,
+    )
+    return to_mesh(body(3), frame, session=meta().session, track=0, t_publish_ns=body(3).t_capture_ns + 26_000_000)
 
 
 def test_golden_bytes_are_read_by_plain_msgpack():
     for name, message in golden().items():
         plain = msgpack.unpackb((GOLDEN / f"{name}.msgpack").read_bytes())
-        assert plain["type"] == name.split("_")[0]
-        assert plain["seq"] == message.seq
+        assert plain["type"] == name.removesuffix("_lost")
+        assert plain["session"] == message.session
         for field in message.__struct_fields__:
-            if field in ARRAYS:
-                assert len(plain[field]) == np.dtype(ARRAYS[field].dtype).itemsize * np.prod(ARRAYS[field].shape), field
+            if field in ALL_ARRAYS:
+                assert len(plain[field]) == np.dtype(ALL_ARRAYS[field].dtype).itemsize * np.prod(ALL_ARRAYS[field].shape), field
 
 
 def test_arrays_come_back_as_they_were():
@@ -66,6 +87,25 @@ def test_arrays_come_back_as_they_were():
     np.testing.assert_allclose(read(activation, "group_mean"), group_means(frame.activation))
     aa = np.concatenate([read(pose, "global_orient"), read(pose, "body_pose")]).reshape(JOINT_COUNT, 3)
     np.testing.assert_allclose(from_axis_angle(aa), frame.R_local, atol=1e-6)
+
+
+def test_a_mesh_comes_back_as_it_was():
+    smpl = smpl_body(with_mesh=True)
+    info = to_mesh_info(smpl, session=1)
+    assert (info.vertex_count, info.face_count) == (VERTICES, FACES)
+    faces = np.frombuffer(info.faces, ALL_ARRAYS["faces"].dtype).reshape(ALL_ARRAYS["faces"].shape)
+    np.testing.assert_array_equal(faces, smpl.body.faces)
+    vertices_m = np.frombuffer(mesh().vertices_m, "<f4").reshape(VERTICES, 3)
+    np.testing.assert_array_equal(vertices_m, (np.arange(90).reshape(30, 3) / 64 + 5).astype(np.float32))
+    pose, _ = to_messages(body(3), session=1, track=0, t_publish_ns=0, betas=np.arange(10, dtype=np.float32))
+    np.testing.assert_array_equal(np.frombuffer(pose.betas, "<f4"), np.arange(10))
+
+
+def test_joints_alone_are_sent_without_vertices():
+    info = to_mesh_info(smpl_body(), session=1)
+    assert (info.vertex_count, info.face_count, info.faces) == (0, 0, b"")
+    assert mesh(with_vertices=False).vertices_m == b""
+    assert mesh_arrays(0, 0).keys() == {"smpl_transl_m", "smpl_joints_m"}
 
 
 def test_lost_frames_have_no_numbers():
@@ -116,6 +156,13 @@ def test_public_fields_are_these():
         *("session", "track", "seq", "t_capture_ns", "t_publish_ns", "pts_s", "state"),
         *("activation", "activation_sigma", "group_mean", "activation_valid"),
     )
+    assert Mesh.__struct_fields__ == (
+        *("session", "track", "seq", "t_capture_ns", "t_publish_ns", "pts_s", "state"),
+        *("betas", "smpl_transl_m", "smpl_joints_m", "vertices_m"),
+    )
+    assert MeshInfo.__struct_fields__ == (
+        *("session", "kind", "gender", "source_sha256", "vertex_count", "face_count", "faces"),
+    )
     assert Status.__struct_fields__ == (
         *("session", "t_publish_ns", "phase", "state", "fps", "frames_read", "frames_lost", "frames_published", "dropped"),
         *("latency_ms", "stage_ms", "engine", "front_end", "model_id", "model_sha256", "warnings", "faults"),
@@ -129,9 +176,10 @@ def test_public_fields_are_these():
 
 
 def test_every_bin_field_is_described():
-    for kind in (Pose, Activation):
+    for kind in (Pose, Activation, Mesh, MeshInfo):
         fields = inspect.get_annotations(kind)
-        assert {name for name, type_ in fields.items() if type_ is bytes} == {n for n in fields if n in ARRAYS}
+        arrays = ARRAYS if kind in (Pose, Activation) else ALL_ARRAYS
+        assert {name for name, type_ in fields.items() if type_ is bytes} == {n for n in fields if n in arrays}
 
 
 def test_unknown_fields_are_ignored():
@@ -143,7 +191,7 @@ def test_unknown_fields_are_ignored():
 def test_the_reference_page_is_that_of_the_types():
     page = reference.page()
     assert (Path(__file__).parents[2] / "docs" / "wire.md").read_text() == page
-    for kind in (Meta, Status, Pose, Activation):
+    for kind in (Meta, Status, Pose, Activation, Mesh, MeshInfo):
         for field in kind.__struct_fields__:
             row = next(line for line in page.splitlines() if line.startswith(f"| `{field}` |"))
             assert not row.endswith("|  |"), f"{field} has no meaning"
