@@ -19,6 +19,8 @@ import zmq
 
 from realtime.body.frames import BodyFrame, State
 from realtime.body.muscles import group_means, group_names
+from realtime.body.rotations import from_axis_angle, to_quat_wxyz
+from realtime.body.skeleton import JOINTS, PARENTS, forward_kinematics, rest_offsets_m
 from realtime.wire import Meta, Publisher
 
 from .bodies import body, meta
@@ -328,3 +330,67 @@ def test_node_refuses_an_address_that_is_none(node):
     assert done.returncode == 2
     assert "an address looks like tcp://127.0.0.1:5755" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+# examples/csharp: no compiler here; what its README says of axes is numbers, and these can be checked
+
+
+def signs_in_unity(quantity: str) -> np.ndarray:
+    """The signs that the README's table gives to the components of a quantity."""
+    rows = [line.split("|")[1:-1] for line in (EXAMPLES / "csharp" / "README.md").read_text().splitlines() if line[:1] == "|"]
+    found = [(ours, unity) for name, ours, unity in rows if name.strip().startswith(quantity)]
+    assert len(found) == 1
+    ours, unity = (re.findall(r"-?\b[xyzw]\b", cell) for cell in found[0])
+    assert [c.lstrip("-") for c in unity] == ours, "no axis changes places"
+    return np.array([-1.0 if c.startswith("-") else 1.0 for c in unity])
+
+
+def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Unity's `a * b` of quaternions (x, y, z, w)."""
+    u, v = a[:3], b[:3]
+    return np.append(a[3] * v + b[3] * u + np.cross(u, v), a[3] * b[3] - u @ v)
+
+
+def turned(q: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Unity's `q * v`."""
+    return times(times(q, np.append(v, 0.0)), q * [-1, -1, -1, 1])[:3]
+
+
+def angle_axis(rotation_rad: np.ndarray) -> np.ndarray:
+    """Unity's `Quaternion.AngleAxis` of a vector's length, in degrees there, and direction."""
+    angle = np.linalg.norm(rotation_rad)
+    return np.append(rotation_rad / angle * np.sin(angle / 2), np.cos(angle / 2))
+
+
+def test_unity_turns_as_its_manual_says():
+    """AngleAxis(90, up) carries forward (z) to right (x): seen from above, clockwise, as left-handed axes have it."""
+    np.testing.assert_allclose(turned(angle_axis(np.array([0, np.pi / 2, 0])), np.array([0, 0, 1.0])), [1, 0, 0], atol=1e-12)
+
+
+def test_a_figure_in_unity_stands_as_the_person_does():
+    """The README's recipe, on a figure whose bones have axes of their own, against our forward kinematics."""
+    random = np.random.default_rng(7)
+    aa, pelvis_m = random.normal(0, 0.7, (24, 3)), np.array([0.3, 0.9, -0.2])
+    joints_m, R_world = forward_kinematics(from_axis_angle(aa), rest_offsets_m(), pelvis_m)
+    position, rotation = signs_in_unity("position"), signs_in_unity("axis-angle")
+    rest = random.normal(size=(24, 4))
+    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    q, at_m = np.zeros((24, 4)), np.zeros((24, 3))
+    for j, parent in enumerate(PARENTS):
+        local = angle_axis(rotation * aa[j])
+        q[j] = local if parent < 0 else times(q[parent], local)
+        if parent < 0:
+            at_m[j] = position * pelvis_m
+        else:
+            bone_m = turned(rest[parent] * [-1, -1, -1, 1], position * rest_offsets_m()[j])  # in the parent's own axes
+            at_m[j] = at_m[parent] + turned(times(q[parent], rest[parent]), bone_m)
+    np.testing.assert_allclose(at_m, position * joints_m, atol=1e-9)
+    ours_xyzw = np.roll(to_quat_wxyz(R_world), -1, axis=-1) * signs_in_unity("quaternion")
+    np.testing.assert_allclose(np.abs(np.sum(ours_xyzw * q, axis=-1)), 1, atol=1e-12)  # q and -q are one rotation
+
+
+def test_in_unity_the_person_looks_forward_and_left_is_left():
+    signs = signs_in_unity("position")
+    np.testing.assert_array_equal(signs * [0, 0, 1], [0, 0, 1])
+    left_m, right_m = (signs * rest_offsets_m()[JOINTS.index(name)] for name in ("left_hip", "right_hip"))
+    assert left_m[0] < 0 < right_m[0]  # +X is right in Unity
