@@ -5,9 +5,11 @@
 import { decode } from "@msgpack/msgpack";
 import { Subscriber } from "zeromq";
 
-const [address = "tcp://127.0.0.1:5755", maxAgeMs = "200"] = process.argv.slice(2);
+const [address = "tcp://127.0.0.1:5755", maxAge = "200"] = process.argv.slice(2);
+const maxAgeMs = Number(maxAge);
 const WIRE_VERSION = 1;
 
+class UsageError extends Error {}
 class WireError extends Error {}
 
 // Reads 64-bit integers as JavaScript's numbers: session and clock_offset_us are below 2^53, so exact; t_*_ns are exact for
@@ -51,11 +53,12 @@ function describe(pose, activation, meta, age) {
 }
 
 function connect() {
+  if (!(maxAgeMs > 0)) throw new UsageError(`MAX_AGE_MS is a number of milliseconds such as 200, got '${maxAge}'`);
   const socket = new Subscriber({ linger: 0, receiveHighWaterMark: 8, heartbeatInterval: 2000, heartbeatTimeout: 6000 });
   try {
     socket.connect(address);
   } catch (error) {
-    throw new WireError(`cannot connect to '${address}' (${error.message}); an address looks like tcp://127.0.0.1:5755`);
+    throw new UsageError(`cannot connect to '${address}' (${error.message}); an address looks like tcp://127.0.0.1:5755`);
   }
   socket.subscribe("meta", "status", "pose/0", "activation/0");
   return socket;
@@ -81,7 +84,7 @@ async function run(socket) {
       else if (message.type === "pose") pose = message;
       else if (message.type === "activation" && pose?.seq === message.seq && pose.session === message.session) {
         const age = ageMs(message, meta);
-        if (age > Number(maxAgeMs)) {
+        if (age > maxAgeMs) {
           tooOld += 1; // we were held up: what is drawn should be fresh
           continue;
         }
@@ -103,7 +106,7 @@ try {
   if (end === "ended") console.log("the run has ended");
   process.exitCode = end === "ended" ? 0 : 130;
 } catch (error) {
-  if (!(error instanceof WireError)) throw error; // a bug keeps its trace
+  if (!(error instanceof UsageError || error instanceof WireError)) throw error; // a bug keeps its trace
   console.error(`subscriber: ${error.message}`);
   process.exitCode = 2;
 } finally {

@@ -50,7 +50,10 @@ def publisher() -> Iterator[Publisher]:
 
 @contextmanager
 def running(*command: str) -> Iterator[subprocess.Popen]:
+    # A child of a background job ignores Ctrl-C, as shells have it; of a process that handles it, it does not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     try:
         yield process
     finally:
@@ -325,10 +328,14 @@ def test_node_refuses_others(node, says):
     check_refusal(node, says)
 
 
-def test_node_refuses_an_address_that_is_none(node):
-    done = subprocess.run([*node, "5755"], capture_output=True, text=True, timeout=SOON_S)
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["5755"], "an address looks like tcp://127.0.0.1:5755"), (["tcp://127.0.0.1:9", "soon"], "such as 200, got 'soon'")],
+)
+def test_node_refuses_arguments_that_are_none(node, arguments, says):
+    done = subprocess.run([*node, *arguments], capture_output=True, text=True, timeout=SOON_S)
     assert done.returncode == 2
-    assert "an address looks like tcp://127.0.0.1:5755" in done.stderr
+    assert says in done.stderr
     assert done.stderr.count("\n") == 1
 
 
