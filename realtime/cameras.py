@@ -19,7 +19,7 @@ def run(args) -> int:
     """Exit code 0, also when there is no camera."""
     cameras = list_cameras()
     if not cameras:
-        print(no_camera(), file=sys.stderr if args.json else sys.stdout)
+        print(f"no camera found: {what_to_check()}", file=sys.stderr if args.json else sys.stdout)
     entries = []
     for camera in cameras:
         probe, problem = _probe(camera) if args.modes else (None, "")
@@ -31,10 +31,9 @@ def run(args) -> int:
     return 0
 
 
-def no_camera() -> str:
-    """One line: that there is none, and what to check."""
-    check = CHECK.get(sys.platform, "the system must list it")
-    return f"no camera found: plug one in, close other programs that use it; {check}"
+def what_to_check() -> str:
+    """What to do about a camera that is not found, or does not open; one line."""
+    return f"plug one in, close other programs that use it; {CHECK.get(sys.platform, 'the system must list it')}"
 
 
 def as_dict(camera: Camera, probe: Probe | None, problem: str) -> dict:

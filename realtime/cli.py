@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_demo(commands)
     add_snapshot(commands)
     add_compile(commands)
+    add_doctor(commands)
     return parser
 
 
@@ -190,8 +191,26 @@ def add_compile(commands) -> None:
     p.set_defaults(run=run_compile)
 
 
+def add_doctor(commands) -> None:
+    p = commands.add_parser(
+        "doctor",
+        help="what is here, what is missing, and how to mend it",
+        description="Look at everything that `track` uses and really open it. Exit code 0 if `track` runs here, 1 if not.",
+    )
+    p.add_argument("--fetch", action="store_true", help="download the pinned files that track and demo need (27 MB)")
+    p.add_argument("--bind", default=DEFAULT_ADDRESS, metavar="ADDR", help=f"where you publish (default: {DEFAULT_ADDRESS})")
+    p.add_argument("--json", action="store_true", help="print one JSON object")
+    p.set_defaults(run=run_doctor)
+
+
 def run_compile(args) -> int:
     from .compile import run
+
+    return run(args)
+
+
+def run_doctor(args) -> int:
+    from .doctor import run
 
     return run(args)
 

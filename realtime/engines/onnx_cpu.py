@@ -64,6 +64,11 @@ class OnnxCpuEngine:
         self._kv.fill(0)
         self._ring.reset()
 
+    @property
+    def providers(self) -> list[str]:
+        """What ONNX Runtime really runs the graph on, in its own names."""
+        return self._session.get_providers()
+
     def close(self) -> None:
         """Nothing to give back: memory goes with the object."""
 
