@@ -10,6 +10,8 @@ EXAMPLES = """\
 examples:
   biohuman-labels make cmu_bvh --out ~/biohuman-data/labels --jobs 2
   biohuman-labels make my_capture --out labels --source-fps 60 --skip-bad
+  biohuman-labels smpl-body SMPLH_FEMALE.npz --out female.npz --gender female
+  biohuman-labels make amass_clips --out labels --smpl-body female.npz --smpl-body male.npz
   biohuman-labels pairs rendered_pairs --labels ~/biohuman-data/labels --out ~/biohuman-data/pairs
 """
 
@@ -39,9 +41,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_make(commands) -> None:
-    p = commands.add_parser("make", help="a folder of BVH to ground forces and muscle activations, by simulation")
+    p = commands.add_parser("make", help="a folder of motion capture to ground forces and muscle activations, by simulation")
     p.add_argument(
-        "folder", type=Path, metavar="DIR", help="folder of .bvh files; manifest.csv and subjects.csv there are used"
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="folder of .bvh files and AMASS-style .npz files; manifest.csv and subjects.csv there are used",
     )
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; complete shards there are kept")
     p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1; each takes 7 s to start)")
@@ -51,6 +56,15 @@ def add_make(commands) -> None:
     p.add_argument(
         "--source-fps", type=float, metavar="FPS", help="frames a second of the files, where their headers are wrong"
     )
+    p.add_argument(
+        "--smpl-body",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="body file for .npz motion, one a gender (see smpl-body); without one our own rest skeleton is used",
+    )
+    p.add_argument("--up", choices=("y", "z"), help="up axis of .npz motion (default: tested; AMASS: z)")
     p.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read instead of stopping")
     p.set_defaults(run=run_make)
 
@@ -72,6 +86,8 @@ def run_make(args: argparse.Namespace) -> int:
             args.out,
             fps=args.fps,
             source_fps=args.source_fps,
+            smpl_bodies=args.smpl_body,
+            up=args.up,
             jobs=args.jobs,
             skip_bad=args.skip_bad,
             on_start=progress.start,
@@ -79,6 +95,11 @@ def run_make(args: argparse.Namespace) -> int:
         )
     for message in summary.skipped.values():
         print(f"biohuman-labels: left out: {message}", file=sys.stderr)
+    own_rest = sum("our own" in more.get("motion", {}).get("rest", "") for more in summary.info["clip_details"].values())
+    if own_rest:
+        print(
+            f"biohuman-labels: {own_rest} .npz clips on our own rest skeleton, not their own; give --smpl-body", file=sys.stderr
+        )
     for name, title in (("all", "all clips"), ("feet_on_flat_ground_only", "feet on flat ground only")):
         n = summary.info["counts"][name]
         if n["frames"]:

@@ -1,4 +1,4 @@
-"""A folder of motion capture: its BVH files, its manifest.csv and subjects.csv where there are any."""
+"""A folder of motion capture: its BVH and AMASS-style .npz files, its manifest.csv and subjects.csv where there are any."""
 
 import csv
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from realtime.body.errors import InputError
 
 MANIFEST, SUBJECTS = "manifest.csv", "subjects.csv"
 SPLITS = ("train", "val", "test")
+SUFFIXES = (".bvh", ".bvh.gz", ".npz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipFile:
-    """One BVH file and what the manifest says of it."""
+    """One motion file and what the manifest says of it."""
 
     clip: str
     path: Path
@@ -36,27 +37,37 @@ class ClipFile:
 
 
 def list_clips(folder: Path) -> list[ClipFile]:
-    """The BVH files of a folder by name, joined with `manifest.csv` and `subjects.csv` (comment lines start with #).
+    """The motion files of a folder by name, joined with `manifest.csv` and `subjects.csv` (comment lines start with #).
 
     manifest.csv: clip, subject, split; optional action, floor_m, flat_ground, other_contact, props.
     subjects.csv: subject; optional sex, age_years, height_m, mass_kg; an empty cell is unknown.
     Without a manifest every clip is split "train" of subject "unknown".
 
     Raises:
-        InputError: no folder, no BVH, a file that the manifest does not list, a column or value that is wrong.
+        InputError: no folder, no motion, two files of one name, a file that the manifest does not list, a column or value that is wrong.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give the folder that holds the .bvh files")
-    paths = sorted(p for p in folder.iterdir() if p.name.endswith((".bvh", ".bvh.gz")))
+        raise InputError(f"{folder} is not a folder; give the folder that holds the .bvh or .npz files")
+    paths = sorted(p for p in folder.iterdir() if p.name.endswith(SUFFIXES))
     if not paths:
-        raise InputError(f"{folder} holds no .bvh files; give the folder that does")
+        raise InputError(f"{folder} holds no .bvh or .npz files; give the folder that does")
+    names = [_clip_name(path) for path in paths]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise InputError(
+                f"{folder} holds two files called {name}: {paths[names.index(name)].name} and {paths[i].name}; rename one"
+            )
     manifest = _table(folder / MANIFEST, key="clip", needed=("clip", "subject", "split"))
     people = _table(folder / SUBJECTS, key="subject", needed=("subject",)) or {}
     return [_clip_file(path, manifest, people, folder) for path in paths]
 
 
+def _clip_name(path: Path) -> str:
+    return next(path.name.removesuffix(suffix) for suffix in (".bvh.gz", ".bvh", ".npz") if path.name.endswith(suffix))
+
+
 def _clip_file(path: Path, manifest: dict | None, people: dict, folder: Path) -> ClipFile:
-    clip = path.name.removesuffix(".gz").removesuffix(".bvh")
+    clip = _clip_name(path)
     if manifest is None:
         return ClipFile(clip=clip, path=path)
     if clip not in manifest:

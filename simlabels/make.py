@@ -1,9 +1,9 @@
-"""A folder of BVH to a label dataset: clips through the chain on several processes, shards in a fixed order, resumable."""
+"""A folder of motion capture to a label dataset: clips through the chain on several processes, shards in a fixed order, resumable."""
 
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -15,19 +15,29 @@ from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import BioHumanError, InputError
 from realtime.body.muscles import muscle_table
 
-from . import contact, dynamics, label, optimise
+from . import contact, dynamics, ground_level, label, optimise
 from .dataset import LABELS, DatasetWriter, file_sha256
 from .folder import MANIFEST, SUBJECTS, ClipFile, list_clips
 from .interrupts import held_interrupts
 from .label import Labels, label_clip
 from .musculo.body import Body
 from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256
+from .readers.amass import RestBody, amass_motion, read_amass
 from .readers.bvh import read_bvh
 from .readers.resample import resample
-from .readers.retarget import estimated_floor_m, retarget
+from .readers.retarget import SmplMotion, estimated_floor_m, retarget
 
 FPS = 30.0
 _PACKAGES = ("mujoco", WHEEL, "numpy", "scipy", "numba", "pyarrow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How files are to be read, beyond what they say themselves."""
+
+    source_fps: float | None = None  # overrides their frame rate
+    smpl_bodies: tuple[RestBody, ...] = ()  # where the joints of .npz motion come from; none = our own rest skeleton
+    up: str | None = None  # up axis of .npz motion, y or z; None = tested
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,8 @@ def make_labels(
     *,
     fps: float = FPS,
     source_fps: float | None = None,
+    smpl_bodies: Sequence[Path] = (),
+    up: str | None = None,
     jobs: int = 1,
     skip_bad: bool = False,
     body: Body | None = None,
@@ -66,6 +78,8 @@ def make_labels(
     Args:
         fps: frame rate of the labels; faster motion is resampled.
         source_fps: overrides the frame rate of the files.
+        smpl_bodies: body files for .npz motion, at most one a kind and gender; none = our own rest skeleton.
+        up: up axis of .npz motion, "y" or "z"; None = tested.
         jobs: processes; each builds its own body (7 s).
         skip_bad: a file that cannot be read is named in `dataset.json` and left out, instead of ending the run.
         body: used when jobs is 1, else built.
@@ -76,13 +90,16 @@ def make_labels(
         OutputError: `out` holds something else or cannot be written.
     """
     clips = list_clips(folder)
-    settings = run_settings(folder, clips, fps, source_fps)
+    reading = Reading(source_fps=source_fps, smpl_bodies=tuple(RestBody.read(path) for path in smpl_bodies), up=up)
+    if (reading.smpl_bodies or up) and not any(is_smpl(clip) for clip in clips):
+        raise InputError(f"{folder} holds no .npz motion, for which --smpl-body and --up are; leave them out")
+    settings = run_settings(folder, clips, fps, reading)
     writer = DatasetWriter(out, LABELS, settings)
     kept = writer.done
     on_start(clips, kept)
     todo = [clip for clip in clips if clip.clip not in kept]
     skipped: dict[str, str] = {}
-    with _runner(jobs if len(todo) > 1 else 1, body, fps, source_fps) as run:
+    with _runner(jobs if len(todo) > 1 else 1, body, fps, reading) as run:
         for done in run(todo):
             if done.error is None:
                 writer.add(done.row, done.frames)
@@ -99,12 +116,21 @@ def make_labels(
     return Summary(len(rows), sum(row["frames"] for row in rows), skipped, info)
 
 
-def run_settings(folder: Path, clips: list[ClipFile], fps: float, source_fps: float | None) -> dict:
+def is_smpl(clip: ClipFile) -> bool:
+    """Whether the clip is AMASS-style .npz."""
+    return clip.path.suffix == ".npz"
+
+
+def run_settings(folder: Path, clips: list[ClipFile], fps: float, reading: Reading) -> dict:
     """Everything the labels hang on: two runs with equal settings give the same dataset."""
+    smpl = {}
+    if any(map(is_smpl, clips)):
+        smpl = {"smpl_bodies": [[b.kind, b.gender, b.source_sha256] for b in reading.smpl_bodies], "up": reading.up}
     tables = [folder / name for name in (MANIFEST, SUBJECTS) if (folder / name).exists()]
     return {
         "fps": fps,
-        "source_fps": source_fps,
+        "source_fps": reading.source_fps,
+        **smpl,
         "model": f"{WHEEL} {WHEEL_VERSION} myofullbody without fingers, mended",
         "model_sha256": model_sha256(),
         "simulation": simulation_settings(),
@@ -120,7 +146,9 @@ def simulation_settings() -> dict:
         "pivot_m": contact.PIVOT_M,
         "gate": [contact.GATE_HEIGHT_M, contact.GATE_HEIGHT_WIDTH_M, contact.GATE_SPEED_M_S, contact.GATE_SPEED_WIDTH_M_S],
         "root_compliance_BW": list(contact.ROOT_COMPLIANCE_BW),
-        "floor": [contact.FLOOR_WINDOW_S, contact.FLOOR_PERCENTILE],
+        "floor": [ground_level.FLOOR_WINDOW_S, ground_level.FLOOR_PERCENTILE, ground_level.STEP_M],
+        "rest": [ground_level.REST_M_S, ground_level.REST_S],
+        "belt_m_s": [ground_level.BELT_M_S, ground_level.BELT_SPREAD_M_S],
         "loaded_BW": contact.LOADED_BW,
         "lowest_activation": optimise.LOWEST_ACTIVATION,
         "reserve_scale_Nm": optimise.RESERVE_SCALE_NM,
@@ -131,12 +159,24 @@ def simulation_settings() -> dict:
     }
 
 
-def label_file(body: Body, clip: ClipFile, fps: float = FPS, source_fps: float | None = None) -> Done:
+def read_motion(clip: ClipFile, reading: Reading) -> tuple[SmplMotion, float, dict]:
+    """A file's motion on SMPL-24, the height of its floor, m, and for .npz what was tested and taken.
+
+    Raises:
+        InputError: a file that cannot be read, or fails a test.
+    """
+    if is_smpl(clip):
+        amass = read_amass(clip.path, reading.source_fps)
+        read = amass_motion(amass, reading.smpl_bodies, up=reading.up, height_m=clip.person.height_m)
+        return read.motion, read.floor_m if clip.floor_m is None else clip.floor_m, {"motion": read.notes}
+    bvh = read_bvh(clip.path, reading.source_fps)
+    return retarget(bvh), estimated_floor_m(bvh) if clip.floor_m is None else clip.floor_m, {}
+
+
+def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = Reading()) -> Done:
     """One file through the chain; a file that cannot be used comes back with its error."""
     try:
-        bvh = read_bvh(clip.path, source_fps)
-        motion = retarget(bvh)
-        floor_m = estimated_floor_m(bvh) if clip.floor_m is None else clip.floor_m
+        motion, floor_m, notes = read_motion(clip, reading)
         motion = resample(replace(motion, pelvis_m=motion.pelvis_m - [0, floor_m, 0]), fps)
         labels = label_clip(body, motion, contact_elsewhere=clip.contact_elsewhere, mass_kg=clip.person.mass_kg)
     except BioHumanError as error:
@@ -144,7 +184,9 @@ def label_file(body: Body, clip: ClipFile, fps: float = FPS, source_fps: float |
         return Done(clip, {}, {}, message if str(clip.path) in message else f"{clip.path}: {message}")
     T = len(motion.pelvis_m)
     frames = {"clip": np.full(T, clip.clip, dtype=object), "frame": np.arange(T, dtype=np.int32), **labels.frames}
-    return Done(clip, _index_row(clip, motion.rest_m, floor_m, fps, labels), frames, seconds=labels.seconds)
+    row = _index_row(clip, motion.rest_m, floor_m, fps, labels)
+    row["more"] |= notes
+    return Done(clip, row, frames, seconds=labels.seconds)
 
 
 def _index_row(clip: ClipFile, rest_m: np.ndarray, floor_m: float, fps: float, labels: Labels) -> dict:
@@ -238,13 +280,13 @@ def _start_worker() -> None:
     _worker_body = Body()
 
 
-def _work(job: tuple[ClipFile, float, float | None]) -> Done:
+def _work(job: tuple[ClipFile, float, Reading]) -> Done:
     assert _worker_body is not None, "the pool starts workers with _start_worker"
     return label_file(_worker_body, *job)
 
 
 @contextmanager
-def _runner(jobs: int, body: Body | None, fps: float, source_fps: float | None) -> Iterator[Callable]:
+def _runner(jobs: int, body: Body | None, fps: float, reading: Reading) -> Iterator[Callable]:
     """A function that labels clips one after the other, in order, on `jobs` processes."""
     if jobs <= 1:
 
@@ -253,7 +295,7 @@ def _runner(jobs: int, body: Body | None, fps: float, source_fps: float | None) 
             for clip in clips:
                 assert own is not None
                 with held_interrupts():
-                    done = label_file(own, clip, fps, source_fps)
+                    done = label_file(own, clip, fps, reading)
                 yield done
 
         yield run_here
@@ -262,4 +304,4 @@ def _runner(jobs: int, body: Body | None, fps: float, source_fps: float | None) 
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     with multiprocessing.get_context("spawn").Pool(jobs, _start_worker) as pool:
-        yield lambda clips: pool.imap(_work, [(clip, fps, source_fps) for clip in clips])
+        yield lambda clips: pool.imap(_work, [(clip, fps, reading) for clip in clips])

@@ -1,1 +1,1 @@
-"""Motion files in: BVH, re-targeted to SMPL-24."""
+"""Motion files in: BVH, re-targeted to SMPL-24, and AMASS-style .npz."""

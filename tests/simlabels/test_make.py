@@ -153,7 +153,7 @@ def test_command_errors_are_one_line(folder, tmp_path, capsys, monkeypatch):
     (folder / "a.bvh").write_text("no motion")
     for argv, message in (
         (["make", str(tmp_path / "absent"), "--out", str(tmp_path / "o")], "is not a folder"),
-        (["make", str(tmp_path), "--out", str(tmp_path / "o")], "holds no .bvh files"),
+        (["make", str(tmp_path), "--out", str(tmp_path / "o")], "holds no .bvh or .npz files"),
         (["make", str(folder), "--out", str(tmp_path / "o"), "--jobs", "0"], "--jobs should be positive, got 0"),
         (["pairs", str(tmp_path), "--out", str(tmp_path / "o")], "has none of train.npz"),
     ):
@@ -208,7 +208,8 @@ def test_flags_are_a_contract():
         name: sorted(s for a in p._actions for s in a.option_strings if s.startswith("--")) for name, p in commands.items()
     }
     assert flags == {
-        "make": ["--fps", "--help", "--jobs", "--out", "--skip-bad", "--source-fps"],
+        "make": ["--fps", "--help", "--jobs", "--out", "--skip-bad", "--smpl-body", "--source-fps", "--up"],
         "pairs": ["--frontend", "--help", "--labels", "--out"],
+        "smpl-body": ["--betas", "--gender", "--help", "--out"],
     }
     assert "examples:" in parser.format_help()
