@@ -1,7 +1,9 @@
 """The checks in order, told as they are done."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import asdict
 
 from . import installation, machine, parts
@@ -45,15 +47,19 @@ def examine(*, bind: str, may_fetch: bool = False) -> Iterator[tuple[str, list[F
         "publishing": [lambda: machine.check_address(bind)],
     }
     for title, checks in sections.items():
-        yield title, [finding for check in checks for finding in _guarded(title, check)]
+        yield title, [finding for check in checks for finding in _findings_of(title, check)]
 
 
-def _guarded(title: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """The findings of `check`. What it does not cope with is told as one more: a broken library must not end the report."""
-    try:
-        yield from check()
-    except Exception as error:
-        yield Finding.of_error(title, error, MISSING if title in VITAL else WARNING)
+def _findings_of(title: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """What `check` found. What it does not cope with is told as one more: a broken library must not end the report."""
+    findings = []
+    with redirect_stdout(sys.stderr):  # some libraries print what they miss; stdout is ours
+        try:
+            for finding in check():
+                findings.append(finding)  # one by one: what came before an error counts
+        except Exception as error:
+            findings.append(Finding.of_error(title, error, MISSING if title in VITAL else WARNING))
+    return findings
 
 
 def _print_section(title: str, findings: list[Finding]) -> None:

@@ -25,7 +25,7 @@ class Finding:
     def of_error(cls, name: str, error: Exception, level: str) -> Self:
         """A check that failed as nobody foresaw: it says where, as this is a bug of ours or a badly broken library."""
         frames = traceback.extract_tb(error.__traceback__)
-        where = f" (at {Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+        where = f" (at {'/'.join(Path(frames[-1].filename).parts[-2:])}:{frames[-1].lineno})" if frames else ""
         mend = "install into a fresh virtual environment; if that does not help, report this line"
         if isinstance(error, ModuleNotFoundError) and error.name:
             mend = f"pip install {error.name}"

@@ -21,7 +21,7 @@ REINSTALL = "pip install -e . (in the folder of this program's source)"
 #: Import names that are not the distribution's name with underscores.
 IMPORT_NAMES = {"opencv-contrib-python": "cv2", "pyzmq": "zmq"}
 #: Not imported here: they are slow, want to be told something first, and have checks that really open them.
-OPENED_ELSEWHERE = {"cv2", "mediapipe", "onnxruntime"}
+OPENED_ELSEWHERE = {"cv2", "cv2_enumerate_cameras", "mediapipe", "onnxruntime"}
 #: From this version on they send usage data to their maker, which a program with a camera must not.
 REPORTS_SINCE = {"mediapipe": "0.10.35", "onnxruntime": "1.29"}
 

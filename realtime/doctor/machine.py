@@ -44,10 +44,15 @@ def check_opencv() -> Iterator[Finding]:
 
 def check_cameras() -> Iterator[Finding]:
     """Which cameras there are. None is opened: its light would go on, and another program may use it."""
+    from ..body.errors import BioHumanError
     from ..cameras import what_to_check
     from ..capture.devices import list_cameras
 
-    cameras = list_cameras()
+    try:
+        cameras = list_cameras()
+    except BioHumanError as error:
+        yield Finding(name="cameras", level=WARNING, says=str(error), mend="install again what it names")
+        return
     if not cameras:
         yield Finding(
             name="cameras", level=NOTE, says="none found; files and streams are tracked without", mend=what_to_check()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..body.errors import BioHumanError
+from ..body.errors import AssetError, BioHumanError
 from .findings import MISSING, NOTE, OK, WARNING, Finding
 
 if TYPE_CHECKING:
@@ -159,7 +159,9 @@ def check_front_end() -> Iterator[Finding]:
     try:
         with open_front_end() as front_end:
             says = f"{front_end.name}, opened in {time.perf_counter() - started_s:.1f} s"
-    except BioHumanError as error:
+    except AssetError as error:
         yield Finding(name="front end", level=MISSING, says=str(error), mend=_mend_asset("landmarker_full"))
+    except BioHumanError as error:
+        yield Finding(name="front end", level=MISSING, says=str(error), mend="install again what it names")
     else:
         yield Finding(name="front end", level=OK, says=says)
