@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from .dynamics import CUTOFF_HZ, Mechanics, low_pass
+from .ground_level import belt_velocity_m_s, ground_heights_m
 from .musculo.body import Body
 from .optimise import BoxQP, solve_warm
 
@@ -27,10 +28,6 @@ GATE_HEIGHT_M, GATE_HEIGHT_WIDTH_M = 0.035, 0.010
 GATE_SPEED_M_S, GATE_SPEED_WIDTH_M_S = 0.40, 0.12
 GATE_OFF = 0.01
 ROOT_COMPLIANCE_BW = (0.03, 0.02)  # force; moment in body weights x metre
-FLOOR_WINDOW_S, FLOOR_PERCENTILE = 0.8, 10
-#: A sole that rests moves with the ground: its median speed over a clip is that of a treadmill's belt if it is above this, and
-#: if half of the frames agree with it to within the other.
-BELT_M_S, BELT_SPREAD_M_S = 0.3, 0.15
 #: A foot that carries less is not in contact and has no centre of pressure.
 LOADED_BW = 0.05
 
@@ -43,7 +40,7 @@ class Ground:
     foot_wrench: np.ndarray  # (T, 2, 6): force N and moment N m about the calcaneus's origin
     gate: np.ndarray  # (T, 2 * POINTS): 0..1, low and slow enough to carry
     belt_m_s: np.ndarray  # (2,): horizontal velocity of the ground, zero but on a treadmill
-    floor_m: np.ndarray  # (T,)
+    floor_m: np.ndarray  # (T, 2): height of the ground under each foot
     steps: np.ndarray  # (T,): -1 where the solver found no point
 
 
@@ -58,21 +55,12 @@ def sole_points(body: Body) -> list[tuple[int, np.ndarray]]:
     return points
 
 
-def floor_height_m(sole_m: np.ndarray, fps: float) -> np.ndarray:
-    """Height (T,) of the ground under the lower foot: follows drift and steps, bridges flights of up to 0.7 s."""
-    from scipy.ndimage import percentile_filter, uniform_filter1d
-
-    window = max(3, int(FLOOR_WINDOW_S * fps) | 1)
-    lowest = percentile_filter(sole_m[:, :, 2].min(1), FLOOR_PERCENTILE, window, mode="nearest")
-    return uniform_filter1d(lowest, window, mode="nearest")
-
-
-def ground_forces(body: Body, mechanics: Mechanics, fps: float, floor_m: np.ndarray | float | None = None) -> Ground:
+def ground_forces(body: Body, mechanics: Mechanics, fps: float, floor_m: float | None = None) -> Ground:
     """Contact forces of every frame from the root wrench that the motion needs; an unknown floor is estimated."""
     sole_m = mechanics.sole_m
     T, K = sole_m.shape[:2]
-    floor = floor_height_m(sole_m, fps) if floor_m is None else np.broadcast_to(floor_m, T)
     belt_m_s = belt_velocity_m_s(sole_m, fps)
+    floor = ground_heights_m(sole_m, belt_m_s, fps) if floor_m is None else np.full((T, 2), floor_m)
     gate = _gate(sole_m, floor, belt_m_s, fps)
     directions = _cone(sole_m, mechanics.com_m)
     A = np.zeros((T, K, 4, 6))
@@ -87,22 +75,13 @@ def ground_forces(body: Body, mechanics: Mechanics, fps: float, floor_m: np.ndar
     return Ground(force_N, _on_calcaneus(force_N, mechanics), gate, belt_m_s, floor, steps)
 
 
-def belt_velocity_m_s(sole_m: np.ndarray, fps: float) -> np.ndarray:
-    """Horizontal velocity (2,) of a treadmill's belt, zero on firm ground: how the lowest sole point moves in the median frame."""
-    velocity = np.gradient(sole_m[..., :2], 1 / fps, axis=0)
-    lowest = velocity[np.arange(len(sole_m)), sole_m[:, :, 2].argmin(1)]
-    belt = np.median(lowest, axis=0)
-    spread = np.median(np.linalg.norm(lowest - belt, axis=1))
-    return belt if np.linalg.norm(belt) > BELT_M_S and spread < BELT_SPREAD_M_S else np.zeros(2)
-
-
 def _gate(sole_m: np.ndarray, floor_m: np.ndarray, belt_m_s: np.ndarray, fps: float) -> np.ndarray:
     from scipy.special import expit
 
     velocity = np.gradient(sole_m, 1 / fps, axis=0)
     velocity[..., :2] -= belt_m_s
     speed = np.linalg.norm(velocity, axis=2)
-    height = sole_m[:, :, 2] - floor_m[:, None]
+    height = sole_m[:, :, 2] - np.repeat(floor_m, POINTS, axis=1)
     return expit((GATE_HEIGHT_M - height) / GATE_HEIGHT_WIDTH_M) * expit((GATE_SPEED_M_S - speed) / GATE_SPEED_WIDTH_M_S)
 
 
@@ -145,7 +124,7 @@ def pressure_centres_m(ground: Ground, mechanics: Mechanics, weight_N: float) ->
     loaded = total > LOADED_BW * weight_N
     weighted = (push[..., None] * mechanics.sole_m.reshape(T, 2, POINTS, 3)).sum(2)
     centre = weighted / np.where(loaded, total, 1.0)[..., None]
-    centre[..., 2] = ground.floor_m[:, None]
+    centre[..., 2] = ground.floor_m
     centre[~loaded] = np.nan
     return centre
 

@@ -15,8 +15,8 @@ from .newton import cholesky_solve
 
 MAX_STEPS, MAX_STEPS_FIRST = 8, 60
 TOLERANCE = 1e-4  # relative decrease of the cost
-SMALL_STEP = 5e-3  # rad, m: Newton's next step would be its square, which nobody can see
-PRIOR_NEUTRAL = PRIOR_LAST = 1e-5  # m2/rad2: only decides what the points do not show
+SMALL_STEP = 1e-3  # rad, m: Newton's next step would be its square, which nobody can see
+PRIOR_NEUTRAL, PRIOR_LAST = 1e-5, 3e-5  # m2/rad2: only decide what the points do not show
 
 
 class Targets(NamedTuple):
