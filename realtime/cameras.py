@@ -75,10 +75,12 @@ def _print_table(entries: list[tuple[Camera, Probe | None, str]]) -> None:
 
 
 def told_modes(modes: list[Mode]) -> list[str]:
-    """A line for each size and format, with its rates: "1280x720 MJPG: 30, 60 fps"."""
+    """A line for each size and format, with its rates: "1280x720 MJPG: 30, 60 fps"; "?" if it does not say."""
     rates: dict[str, list[str]] = {}
     for mode in modes:
-        rates.setdefault(f"{mode.width}x{mode.height} {mode.format}".rstrip(), []).append(f"{mode.fps:g}")
+        rates.setdefault(f"{mode.width}x{mode.height} {mode.format}".rstrip(), []).append(
+            f"{mode.fps:g}" if mode.fps > 0 else "?"
+        )
     return [f"{size}: {', '.join(fps)} fps" for size, fps in rates.items()]
 
 

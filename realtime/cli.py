@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   biohuman track 0 --fov 70 --pitch 10          camera 0, looking 10 degrees down
   biohuman track "logitech brio"                a camera by its name, or a part of it
   biohuman listen                               watch what `track` publishes, in another terminal
+  biohuman doctor                               something does not work: what is missing, how to mend it
 """
 
 ENGINE_HELP = "what runs the model: onnx-cpu (default), tensorrt-rtx or tensorrt (see `biohuman compile`)"

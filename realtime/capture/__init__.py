@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from ..body.errors import InputError
+from ..body.errors import BioHumanError, InputError
 from .camera import CameraDevice, open_camera
 from .devices import Camera, find_again, find_camera
 from .image_folder import ImageFolder
@@ -87,8 +87,8 @@ def _live_target(spec: str, path: Path) -> int | str | Camera | None:
         raise InputError(f"{spec}: no such file; give a video file, a folder of images, or a camera number such as 0")
     try:
         return find_camera(spec)
-    except InputError as error:
-        raise InputError(f"{error}; nor is there a file or folder of that name") from None
+    except BioHumanError as error:
+        raise InputError(f"there is no file or folder {spec!r}, and {error}") from None
 
 
 def _open_live(

@@ -89,7 +89,13 @@ def check_engines() -> Iterator[Finding]:
     from ..engines import available_engines
 
     on_card, why_not = [], []
-    for name, reason in available_engines().items():
+    try:
+        reasons = available_engines()
+    except Exception as error:  # a TensorRT or pycuda broken in a way of its own; the processor needs neither
+        yield Finding.of_error("engines for cards", error, WARNING)
+        reasons = {"onnx-cpu": ""}
+        why_not.append("looking for a card failed")
+    for name, reason in reasons.items():
         finding = _without(name, reason) if reason else _try_engine(name)
         yield finding
         if name != "onnx-cpu":
@@ -117,6 +123,10 @@ def _try_engine(name: str) -> Finding:
         if name == "onnx-cpu":
             return Finding(name=name, level=MISSING, says=str(error), mend="install the program again")
         return Finding(name=name, level=NOTE, says=f"cannot run yet: {error}", mend=f"biohuman compile --engine {name}")
+    except Exception as error:
+        if name == "onnx-cpu":
+            raise
+        return Finding.of_error(name, error, WARNING)
     try:
         opened_s = time.perf_counter() - started_s
         step_ms = _median_step_ms(engine)

@@ -11,6 +11,7 @@ from cv2_enumerate_cameras import CameraInfo
 
 from realtime import cli
 from realtime.body.errors import BioHumanError, InputError
+from realtime.cameras import told_modes
 from realtime.capture import open_source, reopening
 from realtime.capture.devices import Camera, Mode, find_again, find_camera, list_cameras, probe_camera
 
@@ -128,9 +129,10 @@ def test_a_name_that_several_have_is_refused(plugged):
 
 def test_an_unknown_name_tells_the_nearest(plugged):
     plugged(BUILT_IN, BRIO, C920)
-    with pytest.raises(InputError, match=r"no camera is called 'logitech bro'; nearest: Logitech BRIO \(2\)") as caught:
+    with pytest.raises(InputError) as caught:
         open_source("logitech bro")
-    assert str(caught.value).endswith("; nor is there a file or folder of that name")
+    told = "there is no file or folder 'logitech bro', and no camera is called 'logitech bro'; nearest: Logitech BRIO (2)"
+    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize("spec", ["brio.mp4", "clips/brio", "./brio"])
@@ -195,6 +197,11 @@ def test_modes_are_what_reads_back_when_asked_in_the_right_order(plugged):
     assert plugs.opened == [2]
 
 
+def test_a_camera_that_does_not_tell_its_rate():
+    modes = [Mode(width=640, height=480, fps=0.0, format=""), Mode(width=640, height=480, fps=29.97, format="")]
+    assert told_modes(modes) == ["640x480: ?, 29.97 fps"]
+
+
 def test_the_command_prints_a_table(plugged, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "140")
     plugged(BUILT_IN, BRIO)
@@ -245,3 +252,5 @@ def test_a_missing_list_library_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", None)
     with pytest.raises(BioHumanError, match=r"cannot be listed .*pip install cv2-enumerate-cameras"):
         list_cameras()
+    with pytest.raises(InputError, match=r"no file or folder 'brio', and cameras cannot be listed"):
+        open_source("brio")

@@ -377,6 +377,18 @@ def test_a_card_that_is_used_and_one_whose_engine_is_not_compiled(monkeypatch, e
     assert "RTX 3060" in gpu.says
 
 
+def test_a_card_that_fails_in_a_way_of_its_own_does_not_stop_the_processor(monkeypatch, empty_cache):
+    driver, trt = fake_card.install(monkeypatch)
+    assert cli.main(["compile"]) == 0
+    monkeypatch.setattr(trt, "Runtime", None)  # opens, then fails as nobody foresaw
+    findings = list(parts.check_engines())
+    assert [(f.name, f.level) for f in findings[:2]] == [("onnx-cpu", OK), ("tensorrt-rtx", WARNING)]
+    monkeypatch.setattr(driver, "init", None)  # fails as soon as it is asked for a card
+    findings = list(parts.check_engines())
+    assert [(f.name, f.level) for f in findings[:2]] == [("engines for cards", WARNING), ("onnx-cpu", OK)]
+    assert named(findings, "GPU used").says == "no, because looking for a card failed"
+
+
 def test_flags_are_these():
     commands = next(action.choices for action in cli.build_parser()._actions if isinstance(action.choices, dict))
     flags = {name: sorted(o for a in commands[name]._actions for o in a.option_strings) for name in ("cameras", "doctor")}
