@@ -22,6 +22,8 @@ REINSTALL = "pip install -e . (in the folder of this program's source)"
 IMPORT_NAMES = {"opencv-contrib-python": "cv2", "pyzmq": "zmq"}
 #: Not imported here: they are slow, want to be told something first, and have checks that really open them.
 OPENED_ELSEWHERE = {"cv2", "cv2_enumerate_cameras", "mediapipe", "onnxruntime"}
+#: What `track` does without: names of cameras; reading messages as the examples do.
+SPARED = {"cv2_enumerate_cameras", "msgpack"}
 #: From this version on they send usage data to their maker, which a program with a camera must not.
 REPORTS_SINCE = {"mediapipe": "0.10.35", "onnxruntime": "1.29"}
 
@@ -50,17 +52,18 @@ def _look_at(requirement: "Requirement") -> Finding:
 
     name, asked, mend = requirement.name, str(requirement.specifier), f'pip install "{requirement}"'
     import_name = import_name_of(name)
+    stops = WARNING if import_name in SPARED else MISSING
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         if find_spec(import_name) is None:
-            return Finding(name=name, level=MISSING, says=f"not installed; {asked} is asked for", mend=mend)
+            return Finding(name=name, level=stops, says=f"not installed; {asked} is asked for", mend=mend)
         says = f"not installed ({asked} is asked for), but another distribution brings {import_name}"
         return Finding(name=name, level=WARNING, says=says, mend=mend)
     broken = "" if import_name in OPENED_ELSEWHERE else _why_not_imported(import_name)
     if broken:
         mend = f'pip install --force-reinstall "{requirement}"'
-        return Finding(name=name, level=MISSING, says=f"{version} does not import ({broken})", mend=mend)
+        return Finding(name=name, level=stops, says=f"{version} does not import ({broken})", mend=mend)
     if name in REPORTS_SINCE and Version(version) >= Version(REPORTS_SINCE[name]):
         says = f"{version} sends usage data to its maker; {asked} is asked for"
         return Finding(name=name, level=WARNING, says=says, mend=mend)
@@ -86,10 +89,8 @@ def check_overwritten() -> Iterator[Finding]:
     for folder in OUR_FOLDERS:
         if others := owned.of(folder) - {OURS}:
             found = True
-            says, mend = (
-                f"{_listed(others)} also installs a folder of this name",
-                f"pip uninstall {_spaced(others)}; {REINSTALL}",
-            )
+            says = f"{_listed(others)} also installs a folder of this name"
+            mend = f"pip uninstall {_spaced(others)}; {REINSTALL}"
             yield Finding(name=folder, level=WARNING, says=says, mend=mend)
     for requirement in asked_for(OURS).always:
         folder = import_name_of(requirement.name)
@@ -107,7 +108,7 @@ def import_name_of(distribution: str) -> str:
 
 
 def _why_not_imported(name: str) -> str:
-    """ "" if it imports."""
+    """One line; empty if it imports."""
     try:
         import_module(name)
     except Exception as error:  # a broken package may raise anything

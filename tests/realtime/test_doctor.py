@@ -123,9 +123,10 @@ def test_for_people_it_ends_with_the_verdict(landmarker, capsys):
     ],
 )
 def test_a_package_that_does_not_import_is_told_and_nothing_crashes(tmp_path, landmarker, packages, names):
-    for package in packages:
+    for package in packages:  # as OpenCV does it: a word to stdout, then the error
         (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").write_text("raise ImportError('libmissing.so.1: cannot open shared object file')")
+        code = "print('chatter')\nraise ImportError('libmissing.so.1: cannot open shared object file')\n"
+        (tmp_path / package / "__init__.py").write_text(code)
     command = [sys.executable, "-m", "realtime.cli", "doctor", "--json", "--bind", FREE]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
@@ -269,6 +270,16 @@ def test_packages_that_are_not_installed(pyproject):
     assert gone.mend == 'pip install "no-such-package>=2"'
     assert (other.name, other.level) == ("colorsys", WARNING)  # imports, although no distribution of that name is installed
     assert other.says == "not installed (>=1 is asked for), but another distribution brings colorsys"
+
+
+def test_without_the_list_of_cameras_track_runs_all_the_same(pyproject, monkeypatch):
+    def version(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(installation.metadata, "version", version)
+    monkeypatch.setattr(installation, "find_spec", lambda name: None)
+    pyproject('dependencies = ["cv2-enumerate-cameras>=1.3", "pyzmq>=26"]')
+    assert [finding.level for finding in installation.check_requirements()] == [WARNING, MISSING]
 
 
 def test_another_python_and_an_extra_that_is_not_complete(pyproject):
