@@ -97,7 +97,7 @@ def add_track(commands) -> None:
     smpl.add_argument(
         "--smpl-body", type=Path, metavar="FILE", help="fit its shape to the person, publish its joints on mesh/0"
     )
-    smpl.add_argument("--mesh", action="store_true", help="publish its vertices too; 1 to 3 ms a frame")
+    smpl.add_argument("--mesh", action="store_true", help="publish its vertices too; 2 to 4 ms a frame")
     p.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     p.add_argument("--quiet", action="store_true", help="no progress, no summary; errors only")
     p.set_defaults(run=run_track)

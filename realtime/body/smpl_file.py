@@ -6,7 +6,6 @@ T-pose, Y up, facing +Z.
 """
 
 import os
-import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -81,17 +80,15 @@ def write_smpl_body(path: Path, body: SmplBody) -> None:
     """
     arrays = {f.name: np.asarray(getattr(body, f.name)) for f in fields(body)}
     arrays |= {"schema": np.array(SCHEMA), "parents": np.array(PARENTS, np.int32)}
-    temporary = None
+    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-            temporary = Path(file.name)
+        with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another --out") from None
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def read_smpl_body(path: Path) -> SmplBody:
