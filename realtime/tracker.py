@@ -13,6 +13,7 @@ from .body.skeleton import JOINT_COUNT, rest_offsets_m
 from .body.student_io import INPUTS
 from .engines import Engine
 from .left_right import LeftRightRule
+from .stature import scale_to_height
 from .validity import Validity, ValidityRule
 from .world import WorldOrigin, focal_px, gravity_cam
 
@@ -55,7 +56,7 @@ class Tracker:
     Args:
         fov_deg: the camera's field of view along the longer side of the picture.
         pitch_deg, roll_deg: how the camera is held, see `world.gravity_cam`; None = not known (the model assumes level).
-        height_m: stature of the person; None = not known.
+        height_m: stature of the person; None = not known. Told, the published bones have exactly this stature (`stature.py`).
 
     Raises:
         InputError: a camera setting or stature that cannot be.
@@ -166,6 +167,8 @@ class Tracker:
         self, picture: Picture, outputs: dict[str, np.ndarray], validity: Validity, swapped: tuple[str, ...]
     ) -> BodyFrame:
         out = {name: outputs[name][0].copy() for name in outputs}
+        if self.height_m is not None:
+            scale_to_height(out, self.height_m)
         origin_m = self._origin.update(out["pelvis_m"], out["joints_m"])
         self.offsets_m, self.R_world_cam = out["offsets_m"], out["R_grav_cam"]
         return BodyFrame(
