@@ -12,6 +12,7 @@ examples:
   biohuman-labels make my_capture --out labels --source-fps 60 --skip-bad
   biohuman-labels smpl-body SMPLH_FEMALE.npz --out female.npz --gender female
   biohuman-labels make amass_clips --out labels --smpl-body female.npz --smpl-body male.npz
+  biohuman-labels verify --reference my_laboratory
   biohuman-labels pairs rendered_pairs --labels ~/biohuman-data/labels --out ~/biohuman-data/pairs
 """
 
@@ -37,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_make(commands)
     add_pairs(commands)
     add_smpl_body(commands)
+    add_verify(commands)
     return parser
 
 
@@ -67,6 +69,32 @@ def add_make(commands) -> None:
     p.add_argument("--up", choices=("y", "z"), help="up axis of .npz motion (default: tested; AMASS: z)")
     p.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read instead of stopping")
     p.set_defaults(run=run_make)
+
+
+def add_verify(commands) -> None:
+    p = commands.add_parser(
+        "verify",
+        help="labels against laboratory measurements: EMG, force plates, OpenSim",
+        description="Runs laboratory trials through the chain and prints how they agree with what was measured.",
+    )
+    p.add_argument(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of trials; your own is a folder in it with a trial.toml (see docs/verify.md)",
+    )
+    p.add_argument("--json", action="store_true", help="print one JSON object")
+    p.set_defaults(run=run_verify)
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    from .needs import need
+
+    need()
+    from .verify.command import run
+
+    return run(args)
 
 
 def run_make(args: argparse.Namespace) -> int:

@@ -1,0 +1,115 @@
+"""A laboratory trial through the chain: markers or joint angles, with or without force plates, to forces and activations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from realtime.body.errors import InputError
+
+from .coordinates import positions_of
+from .dynamics import low_pass
+from .label import FEWEST_FRAMES, R_MJ_WORLD, ClipState, solve_clip
+from .marker_place import Placement, place_markers, trial_kinematics
+from .marker_set import MarkerSet
+from .musculo.body import Body
+from .musculo.scale import SEGMENTS, scale_body
+from .readers.forces import FootForces, wrench_at_origin
+from .readers.markers import Markers
+from .readers.motion import coordinates_of
+from .readers.table import Table
+
+#: Markers absent for longer than this are done without, shorter gaps are bridged.
+LONGEST_GAP_S = 0.1
+
+
+@dataclass(frozen=True)
+class TrialMotion:
+    """Reduced positions of a trial on its person's body."""
+
+    q: np.ndarray  # (T, 38)
+    time_s: np.ndarray  # (T,)
+    fps: float
+    rms_m: np.ndarray | None  # (T,) distance of the markers; None without markers
+
+
+def person_of(body: Body, static: Markers, marker_set: MarkerSet, mass_kg: float) -> Placement:
+    """Scales `body` to the person of a static trial and finds where their markers sit.
+
+    Raises:
+        InputError: no marker of the set is in the trial, or the person cannot be told from those that are.
+    """
+    markers = marker_set.having(static.names)
+    if not markers.markers:
+        raise InputError(f"{static.source} has no marker of the set {marker_set.name}: {', '.join(static.names[:6])}, ...")
+    return place_markers(body, markers, static.select([m.name for m in markers.markers]).positions_m @ R_MJ_WORLD.T, mass_kg)
+
+
+def motion_of_markers(body: Body, placement: Placement, markers: Markers) -> TrialMotion:
+    """Kinematics of a marker trial; `body` is the person's, as `person_of` left it."""
+    _check_length(markers.source, len(markers.time_s))
+    filled = markers.fill_gaps(LONGEST_GAP_S)
+    kinematics = trial_kinematics(body, placement, filled.names, filled.positions_m @ R_MJ_WORLD.T)
+    return TrialMotion(kinematics.q, filled.time_s, filled.fps, kinematics.rms_m)
+
+
+def motion_of_angles(body: Body, angles: Table, mass_kg: float | None = None) -> TrialMotion:
+    """Kinematics of OpenSim's joint angles.
+
+    Args:
+        mass_kg: scales the body by one factor such that its feet reach the floor; None leaves it as it is.
+    """
+    _check_length(angles.name, len(angles.time_s))
+    coordinates = coordinates_of(angles)
+    if mass_kg is not None:
+        scale_body(body)
+        q = positions_of(body, coordinates)
+        k = _height_factor(body, q)
+        scale_body(body, dict.fromkeys((*SEGMENTS, "trunk"), k), mass_kg)
+    return TrialMotion(positions_of(body, coordinates), angles.time_s, angles.rate_Hz, None)
+
+
+def _height_factor(body: Body, q: np.ndarray) -> float:
+    """Pelvis height over that of the generic body in the same posture with a foot on the floor, in the median frame."""
+    from .contact import sole_points
+
+    sole, ratio = sole_points(body), []
+    for row in q[:: max(1, len(q) // 100)]:
+        body.pose(row)
+        d = body.data
+        lowest_m = min(d.xpos[b][2] + d.xmat[b].reshape(3, 3)[2] @ p for b, p in sole)
+        pelvis_m = d.body("pelvis").xpos[2]
+        ratio.append(pelvis_m / (pelvis_m - lowest_m))
+    return float(np.median(ratio))
+
+
+def solve_trial(body: Body, motion: TrialMotion, forces: FootForces | None = None) -> ClipState:
+    """Dynamics and activations; `forces` are measured ones, None estimates them.
+
+    Raises:
+        InputError: the forces do not cover the motion.
+    """
+    wrench = None if forces is None else plate_wrench(motion, forces)
+    return solve_clip(body, motion.q, motion.fps, foot_wrench=wrench)
+
+
+def plate_wrench(motion: TrialMotion, forces: FootForces) -> np.ndarray:
+    """Measured wrench about the origin (T, 2, 6) at the motion's times, MuJoCo's world, low-passed as the motion is.
+
+    Raises:
+        InputError: the forces begin later or end earlier than the motion by more than a frame.
+    """
+    slack_s = 1 / motion.fps
+    if forces.time_s[0] > motion.time_s[0] + slack_s or forces.time_s[-1] < motion.time_s[-1] - slack_s:
+        raise InputError(
+            f"{forces.source} holds {forces.time_s[0]:g} to {forces.time_s[-1]:g} s, the motion {motion.time_s[0]:g} to "
+            f"{motion.time_s[-1]:g} s; cut the motion, or give the forces of this trial"
+        )
+    wrench = low_pass(wrench_at_origin(forces), forces.rate_Hz)
+    at = np.stack([np.interp(motion.time_s, forces.time_s, column) for column in wrench.reshape(len(wrench), 12).T], axis=1)
+    at = at.reshape(-1, 2, 6)
+    return np.concatenate([at[..., :3] @ R_MJ_WORLD.T, at[..., 3:] @ R_MJ_WORLD.T], axis=-1)
+
+
+def _check_length(source: str, frames: int) -> None:
+    if frames < FEWEST_FRAMES:
+        raise InputError(f"{source} has {frames} frames, at least {FEWEST_FRAMES} are needed")

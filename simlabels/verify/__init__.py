@@ -1,0 +1,1 @@
+"""Labels against measurements: EMG, force plates, OpenSim."""
