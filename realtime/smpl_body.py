@@ -1,7 +1,7 @@
 """The person as a SMPL body, frame by frame: shape fitted to the person's own bones, joints, and vertices on request.
 
 The pelvis is where ours is and every rotation is ours; what differs is the skeleton in between, since SMPL's joints are not ours
-everywhere (its hips lie closer together, its collar bones begin further out).
+everywhere (its hips lie closer together, its neck begins higher, its collar bones further out).
 """
 
 from dataclasses import dataclass
@@ -16,36 +16,40 @@ from .body.smpl_skin import Skin
 BETAS_COUNT = 10
 #: The shape is fitted to the mean bones of so many tracked frames, from the first one on, and then kept.
 FIT_FRAMES = 30
-#: How far a length of ours may be from SMPL's for the same bones: joints are defined differently, ours are estimates.
-LENGTH_SIGMA_M = 0.01
 FIT_STEPS = 4
 
-#: Distances of the rest pose that mean the same in both skeletons: thighs, shins, trunk, upper arms, forearms.
-_ENDS = [
-    *(("left_hip", "left_knee"), ("right_hip", "right_knee"), ("left_knee", "left_ankle"), ("right_knee", "right_ankle")),
-    *(("pelvis", "neck"), ("left_shoulder", "left_elbow"), ("right_shoulder", "right_elbow")),
-    *(("left_elbow", "left_wrist"), ("right_elbow", "right_wrist")),
+#: Distances of the rest pose that mean much the same in both skeletons, between joints or the middles of two, and how far, m, ours
+#: may be from SMPL's for the same person: joints are defined differently (shoulders most), and ours are estimates.
+_LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+_LENGTHS: list[tuple[tuple[str, ...], tuple[str, ...], float]] = [
+    *(((f"{side}_{a}",), (f"{side}_{b}",), 0.01) for a, b in _LIMBS for side in ("left", "right")),
+    (("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"), 0.03),
 ]
-_FROM, _TO = (np.array([joint_index(ends[i]) for ends in _ENDS]) for i in (0, 1))
+_SIGMA_M = np.array([sigma_m for *_, sigma_m in _LENGTHS])
+#: (9, 24): times joints gives the vector along each of them.
+_SPANS = np.zeros((len(_LENGTHS), JOINT_COUNT))
+for _i, (_from, _to, _) in enumerate(_LENGTHS):
+    _SPANS[_i, [joint_index(name) for name in _from]] -= 1 / len(_from)
+    _SPANS[_i, [joint_index(name) for name in _to]] += 1 / len(_to)
 
 
 def fit_betas(body: SmplBody, offsets_m: np.ndarray) -> np.ndarray:
     """Shape parameters (10,), float32, of the person whose bone vectors are `offsets_m` (24, 3).
 
-    Least squares on nine lengths, each to `LENGTH_SIGMA_M`, with the betas' own spread (1 in SMPL's population) as the ridge:
+    Least squares on nine lengths, each to its own allowance, with the betas' own spread (1 in SMPL's population) as the ridge:
     what lengths do not tell stays near 0. Lengths are nearly linear in betas: a few Gauss-Newton steps. Betas that the body
     lacks are 0.
     """
-    wanted_m = _lengths(_joints_of(offsets_m))
+    wanted_m = lengths_m(_joints_of(offsets_m))
     n = min(BETAS_COUNT, body.betas_count)
-    spans_m = (body.joint_template_m[_TO] - body.joint_template_m[_FROM]).astype(float)
-    per_beta_m = (body.joint_shape_dirs_m[_TO] - body.joint_shape_dirs_m[_FROM])[..., :n].astype(float)
+    spans_m = _SPANS @ body.joint_template_m
+    per_beta_m = np.einsum("mj,jib->mib", _SPANS, body.joint_shape_dirs_m[..., :n].astype(float))
     betas = np.zeros(n)
     for _ in range(FIT_STEPS):
         now_m = spans_m + per_beta_m @ betas
         length_m = np.linalg.norm(now_m, axis=1)
-        J = np.einsum("mi,mib->mb", now_m / length_m[:, None], per_beta_m) / LENGTH_SIGMA_M
-        missing = (wanted_m - length_m) / LENGTH_SIGMA_M
+        J = np.einsum("mi,mib->mb", now_m / (length_m * _SIGMA_M)[:, None], per_beta_m)
+        missing = (wanted_m - length_m) / _SIGMA_M
         betas = np.linalg.solve(J.T @ J + np.eye(n), J.T @ (missing + J @ betas))
     full = np.zeros(BETAS_COUNT, np.float32)
     full[:n] = betas
@@ -60,8 +64,9 @@ def _joints_of(offsets_m: np.ndarray) -> np.ndarray:
     return rest_m
 
 
-def _lengths(rest_m: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(rest_m[_TO] - rest_m[_FROM], axis=1)
+def lengths_m(rest_m: np.ndarray) -> np.ndarray:
+    """The nine lengths (9,) of rest joints (24, 3): left and right thigh, shin, upper arm, forearm; trunk, mid-hips to mid-shoulders."""
+    return np.linalg.norm(_SPANS @ rest_m, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,6 +106,8 @@ def read_model(path: Path) -> dict[str, np.ndarray]:
             raise InputError(f"{path}: {name} is {arrays[name].shape}, it should be {shape} for {J} joints; {_CONVERT}")
     if _parents(arrays)[1:BODY_JOINTS] != list(PARENTS[1:BODY_JOINTS]) or any(p >= j for j, p in enumerate(_parents(arrays))):
         raise InputError(f"{path}: kintree_table is not the tree of SMPL's joints; is it a model of a person?")
+    if not np.allclose(arrays["weights"].sum(1), 1, atol=1e-3):
+        raise InputError(f"{path}: rows of weights should sum to 1; {_CONVERT}")
     if arrays["f"].min() < 0 or arrays["f"].max() >= V:
         raise InputError(f"{path}: f names vertices beyond the {V} there are; {_CONVERT}")
     return arrays

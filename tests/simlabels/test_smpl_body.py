@@ -2,6 +2,8 @@
 
 import pickle
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +142,7 @@ def test_nothing_is_ever_unpickled(tmp_path):
         ({"posedirs": np.ones((300, 3, 459))}, r"posedirs is \(300, 3, 459\), it should be \(300, 3, 207\)"),
         ({"kintree_table": np.ones((2, 16), int)}, r"kintree_table is \(2, 16\), it should be \(2, 24\) for SMPL"),
         ({"kintree_table": np.zeros((2, 24), int)}, "is not the tree of SMPL's joints"),
+        ({"weights": np.ones((300, 24))}, "rows of weights should sum to 1"),
         ({"f": np.full((5, 3), 300)}, "f names vertices beyond the 300"),
         ({"v_template": np.full((300, 3), np.nan)}, "v_template should be finite numbers"),
         ({"weights": np.full((300, 24), "a")}, "weights should be finite numbers, it has type <U1"),
@@ -189,3 +192,14 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(smpl_body, "find_spec", lambda name: None)
     with pytest.raises(BioHumanError, match=r"smplx is not installed.*biohuman-live\[body\]"):
         convert_smpl_body(model, out)
+
+
+def test_the_conversion_that_the_page_gives_works(tmp_path):
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    page = (Path(__file__).parents[2] / "docs" / "smpl.md").read_text()
+    program = page.split("```python\n")[1].split("```")[0]
+    arrays = model_arrays()
+    arrays |= {"J_regressor": scipy_sparse.csc_matrix(arrays["J_regressor"]), "bs_type": "lrotmin"}
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(arrays))
+    subprocess.run([sys.executable, "-c", program, tmp_path / "model.pkl", tmp_path / "model.npz"], check=True, timeout=60)
+    assert convert_smpl_body(tmp_path / "model.npz", tmp_path / "body.npz").worst_m < 1e-5
