@@ -87,7 +87,8 @@ def coordinates_of(body: Body, q: np.ndarray) -> dict[str, np.ndarray]:
     """Coordinates (T,) of reduced positions (T, 38), rad and m, named as in OpenSim's Rajagopal model; `positions_of` undone."""
     from scipy.spatial.transform import Rotation
 
-    position_m, R = _segments_of(body, q)
+    tree, places = build_tree(body, list(_TURNED))
+    position_m, R = segment_poses(q, tree, places)
     pelvis, torso, right, left = (R[:, i] for i in range(len(_TURNED)))
     turns = {
         PELVIS[:3]: (R_MJ_OPENSIM.T @ pelvis, 1),
@@ -95,15 +96,9 @@ def coordinates_of(body: Body, q: np.ndarray) -> dict[str, np.ndarray]:
         ("arm_flex_r", "arm_add_r", "arm_rot_r"): (np.swapaxes(torso, 1, 2) @ right, 1),
         ("arm_flex_l", "arm_add_l", "arm_rot_l"): (np.swapaxes(torso, 1, 2) @ left, -1),
     }
-    out: dict[str, np.ndarray] = dict(zip(PELVIS[3:], (position_m @ R_MJ_OPENSIM).T, strict=True))
+    out: dict[str, np.ndarray] = dict(zip(PELVIS[3:], (position_m[:, 0] @ R_MJ_OPENSIM).T, strict=True))
     for names, (R_turn, mirror) in turns.items():
         angles = np.unwrap(Rotation.from_matrix(R_turn).as_euler("ZXY"), axis=0) * [1, mirror, mirror]
         out |= dict(zip(names, angles.T, strict=True))
     out |= {joint: q[:, 7 + k] for k, joint in enumerate(body.joints) if joint.startswith((*_HINGES, "mtp_angle"))}
     return out
-
-
-def _segments_of(body: Body, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pelvis origin (T, 3) and world rotations (T, 4, 3, 3) of `_TURNED`."""
-    tree, place = build_tree(body, list(_TURNED))
-    return segment_poses(q, tree, place[0], place)

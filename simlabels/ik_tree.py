@@ -133,15 +133,15 @@ def forward(q, tree, P, R, axis, anchor, slope):
 
 
 @njit(cache=True)
-def segment_poses(q, tree, at, turned):
-    """World position (T, 3) of tree body `at` and rotations (T, n, 3, 3) of the tree bodies `turned`."""
+def segment_poses(q, tree, places):
+    """World positions (T, n, 3) and rotations (T, n, 3, 3) of the tree bodies `places`."""
     T, bodies, joints = q.shape[0], tree.parent.size, tree.joint_body.size
-    position, rotation = np.zeros((T, 3)), np.zeros((T, turned.size, 3, 3))
+    position, rotation = np.zeros((T, places.size, 3)), np.zeros((T, places.size, 3, 3))
     P, R = np.zeros((bodies, 3)), np.zeros((bodies, 3, 3))
     axis, anchor, slope = np.zeros((joints, 3)), np.zeros((joints, 3)), np.zeros(joints)
     for t in range(T):
         forward(q[t], tree, P, R, axis, anchor, slope)
-        position[t] = P[at]
-        for i in range(turned.size):
-            rotation[t, i] = R[turned[i]]
+        for i in range(places.size):
+            position[t, i] = P[places[i]]
+            rotation[t, i] = R[places[i]]
     return position, rotation
