@@ -3,6 +3,8 @@
 The root's residual cannot see a force on the wrong foot: both feet hang on the same pelvis. The feet's own markers can.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from realtime.body.errors import InputError
@@ -13,7 +15,7 @@ from .axes import GRAVITY_M_S2
 from .findings import Finding, stretches, stretches_s
 from .forces import FootForces
 from .markers import Markers
-from .plates import CONTACT_N
+from .plates import CONTACT_N, Plate
 
 FEET = ("left", "right")
 #: From the middle between heel and toes. In four sets of laboratory data the median is 0.01 to 0.09 m.
@@ -30,6 +32,8 @@ LACKING_BW, LACKING_S, SUPPORT_HZ = 0.25, 0.05, 6.0
 #: Without markers only this tells; flight and fast descents look the same.
 LIGHT_BW, LIGHT_S = 0.6, 0.15
 MASS_TOLERANCE = 0.05
+#: Of the loaded samples of a plate: less than this is the swinging foot passing by.
+BOTH_FEET_SHARE = 0.2
 SHORTEST_CONTACT_S = 0.05
 
 
@@ -65,6 +69,34 @@ def expected_support_BW(markers: Markers, marker_set: MarkerSet, time_s: np.ndar
     height_m = low_pass(markers.select(whole).positions_m[..., 1].mean(1), markers.fps, SUPPORT_HZ)
     up_m_s2 = np.gradient(np.gradient(height_m, 1 / markers.fps), 1 / markers.fps)
     return 1 + np.interp(time_s, markers.time_s, up_m_s2, np.nan, np.nan) / GRAVITY_M_S2
+
+
+def feet_of_plates(plates: Mapping[str, Plate], foot_points: np.ndarray) -> dict[str, tuple[str, ...]]:
+    """Which plates the left and the right foot stood on, for `read_forces`: the nearest foot under load, all plates loaded.
+
+    Args:
+        foot_points: (T, 2, 3) of `foot_points_m` at the plates' times and in their axes, Y up.
+
+    Raises:
+        InputError: both feet stand on one plate, or none is near it.
+    """
+    found: dict[str, tuple[str, ...]] = {"left": (), "right": ()}
+    for name, plate in plates.items():
+        judged = (plate.force_N[:, 1] > JUDGED_N) & np.isfinite(foot_points).all((1, 2))
+        if not judged.any():
+            continue
+        off_m = np.linalg.norm((plate.cop_m[judged, None] - foot_points[judged])[..., [0, 2]], axis=-1)
+        is_right = off_m[:, 1] < off_m[:, 0]
+        nearest_m = np.median(off_m.min(1))
+        if nearest_m > FURTHEST_FROM_FOOT_M:
+            raise InputError(f"no foot is near {name} under load ({nearest_m:.2f} m): check axes, units and times")
+        share = float(is_right.mean())
+        if min(share, 1 - share) > BOTH_FEET_SHARE:
+            raise InputError(
+                f"both feet stand on {name} (the right one for {100 * share:.0f} %); such steps cannot be told apart"
+            )
+        found["right" if share > 0.5 else "left"] += (name,)
+    return found
 
 
 def contacts(forces: FootForces) -> list[list[tuple[int, int]]]:
