@@ -11,8 +11,9 @@ from .body.skeleton import JOINT_COUNT, JOINTS
 
 #: The front end's visibility above which a landmark counts as seen; it must fall further before it counts as unseen.
 SEEN, UNSEEN = 0.5, 0.3
-#: So far beyond the picture's edge, as a share of its size, a landmark still counts as seen.
-MARGIN = 0.01
+#: So far from the picture's edge, as a share of the body's extent, a landmark must be to count as seen: what is cut off is
+#: guessed onto the edge rather than beyond it, with a visibility of 0.9 at times.
+EDGE = 0.03
 
 
 def _landmarks_of(joint: str) -> tuple[str, ...]:
@@ -56,6 +57,14 @@ def _limb_of_muscle(region: str, side: str) -> str:
 _NEEDS = np.zeros((JOINT_COUNT, len(LANDMARKS)), bool)
 for _j, _joint in enumerate(JOINTS):
     _NEEDS[_j, [LANDMARKS.index(name) for name in _landmarks_of(_joint)]] = True
+#: Which landmarks must be inside the picture for one to be: an ankle just below it is guessed above it, its foot is not.
+_INSIDE_WITH = np.eye(len(LANDMARKS), dtype=bool)
+for _side in ("left", "right"):
+    for _part in ("heel", "foot_index"):
+        _INSIDE_WITH[LANDMARKS.index(f"{_side}_ankle"), LANDMARKS.index(f"{_side}_{_part}")] = True
+_EXTENT = [LANDMARKS.index("nose")] + [
+    LANDMARKS.index(f"{side}_{part}") for part in ("shoulder", "hip", "knee", "ankle") for side in ("left", "right")
+]
 _LIMB_JOINTS = [[JOINTS.index(name) for name in joints] for joints in LIMBS.values()]
 _MUSCLE_LIMB = np.array([list(LIMBS).index(_limb_of_muscle(m.region, m.side)) for m in muscle_table()])
 
@@ -89,7 +98,11 @@ class ValidityRule:
         if not landmarks.detected:
             self.reset()
             return Validity.nothing()
-        inside = ((landmarks.xy_norm >= -MARGIN) & (landmarks.xy_norm <= 1 + MARGIN)).all(axis=1)
+        size_px = np.array(landmarks.image_size_px)
+        points_px = landmarks.xy_norm * size_px
+        edge_px = EDGE * np.ptp(points_px[_EXTENT], axis=0).max()
+        inside = ((points_px >= edge_px) & (points_px <= size_px - edge_px)).all(axis=1)
+        inside = np.logical_not((_INSIDE_WITH & ~inside).any(axis=1))
         self._is_seen = inside & (landmarks.visibility > np.where(self._is_seen, UNSEEN, SEEN))
         joint_valid = np.logical_not((_NEEDS & ~self._is_seen).any(axis=1))
         limb_valid = np.array([joint_valid[joints].all() for joints in _LIMB_JOINTS])
