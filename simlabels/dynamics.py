@@ -3,16 +3,16 @@
 World here: MuJoCo's, Z up, metres, newtons.
 """
 
-# MuJoCo fills its module from binaries that have no stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 from numba import njit
 
 from .musculo.body import ROOT_DOFS, Body
+from .musculo.chain import build_chain, empty_state, place
+from .musculo.newton_euler import empty_sweep, generalised_forces, jacobian
+from .musculo.paths import build_paths, empty_room, lengths_and_arms
+from .musculo.vectors import plus, put, rotated, row
 
 CUTOFF_HZ = 6.0  # walking; -3 dB after both passes
 #: A filter run forward and backward has -6 dB at its cutoff; dividing the cutoff by this restores -3 dB (Winter 2009).
@@ -77,76 +77,51 @@ def derivatives(q: np.ndarray, fps: float, cutoff_Hz: float | None = CUTOFF_HZ) 
     return Motion(q, velocity, np.gradient(velocity, 1 / fps, axis=0, edge_order=2), fps)
 
 
-@njit(cache=True)
-def _reduce(force, driver, slope, out):
-    """Generalised forces (nv,) to the independent coordinates, by virtual work."""
-    out[:] = 0
-    for v in range(force.size):
-        if driver[v] >= 0:
-            out[driver[v]] += force[v] * slope[v]
-
-
-@njit(cache=True)
-def _reduce_rows(J, driver, slope, out):
-    for i in range(J.shape[0]):
-        _reduce(J[i], driver, slope, out[i])
-
-
-@njit(cache=True)
-def _pack_arms(ten_J, dofs, slope, out):
-    """MuJoCo's +dL/dq by tendon to our moment arms -dL/dq by muscle: the one place where the sign turns."""
-    out[:] = 0
-    for e in range(dofs.entry.size):
-        out[dofs.entry_muscle[e], dofs.entry_slot[e]] -= ten_J[dofs.entry[e]] * slope[dofs.entry_dof[e]]
-
-
 def inverse_dynamics(body: Body, motion: Motion, sole: list[tuple[int, np.ndarray]]) -> Mechanics:
     """Forces, muscle paths and the sole points (model body, place in it in metres) of every frame."""
-    m, d, T, n = body.model, body.data, len(motion.q), body.dofs
-    driver, dofs = body.dof_driver, body.muscle_dofs
-    qpos, qvel, qacc, slope = _full_motion(body, motion)
-    feet = [m.body("calcn_l").id, m.body("calcn_r").id]
-    shown = np.array(sorted({1, *feet, *(b for b, _ in sole)}))
-    force, com = np.zeros((T, n)), np.zeros((T, 3))
-    xpos, xmat = np.zeros((T, len(shown), 3)), np.zeros((T, len(shown), 9))
-    jacobian, J = np.zeros((T, 12, n)), np.zeros((12, m.nv))
-    tendon_m, arm = np.zeros((T, m.ntendon)), np.zeros((T, m.nu, dofs.joint.shape[1]))
-    full_force = np.zeros(m.nv)
-    for t in range(T):
-        d.qpos[:], d.qvel[:], d.qacc[:] = qpos[t], qvel[t], qacc[t]
-        mujoco.mj_kinematics(m, d)
-        mujoco.mj_comPos(m, d)
-        mujoco.mj_comVel(m, d)
-        mujoco.mj_rne(m, d, 1, full_force)
-        _reduce(full_force, driver, slope[t], force[t])
-        xpos[t], xmat[t], com[t] = d.xpos[shown], d.xmat[shown], d.subtree_com[1]
-        mujoco.mj_jacBody(m, d, J[:3], J[3:6], feet[0])
-        mujoco.mj_jacBody(m, d, J[6:9], J[9:], feet[1])
-        _reduce_rows(J, driver, slope[t], jacobian[t])
-        mujoco.mj_tendon(m, d)
-        tendon_m[t] = d.ten_length
-        _pack_arms(d.ten_J, dofs, slope[t], arm[t])
-    place = {int(b): i for i, b in enumerate(shown)}
-    R = xmat.reshape(T, -1, 3, 3)
-    at = [place[b] for b, _ in sole]
-    return Mechanics(
-        force=force,
-        root_m=xpos[:, place[1]],
-        R_world_root=R[:, place[1]],
-        com_m=com,
-        foot_m=xpos[:, [place[f] for f in feet]],
-        foot_jacobian=jacobian.reshape(T, 2, 6, n),
-        sole_m=xpos[:, at] + (R[:, at] @ np.array([p for _, p in sole])[:, :, None])[..., 0],
-        length_m=tendon_m[:, body.tendon],
-        speed_m_s=-(arm * motion.velocity[:, ROOT_DOFS:][:, dofs.joint]).sum(-1),
-        moment_arm_m=arm,
+    m, T, n, joint = body.model, len(motion.q), body.dofs, body.muscle_dofs.joint
+    chain = build_chain(body)
+    paths = build_paths(body, chain)
+    feet = chain.segment[[m.body("calcn_l").id, m.body("calcn_r").id]]
+    carrier = np.array([b for b, _ in sole])
+    places_m = chain.weld_m[carrier] + (chain.R_weld[carrier] @ np.array([p for _, p in sole])[:, :, None])[..., 0]
+    out = Mechanics(
+        force=np.zeros((T, n)),
+        root_m=np.zeros((T, 3)),
+        R_world_root=np.zeros((T, 3, 3)),
+        com_m=np.zeros((T, 3)),
+        foot_m=np.zeros((T, 2, 3)),
+        foot_jacobian=np.zeros((T, 2, 6, n)),
+        sole_m=np.zeros((T, len(sole), 3)),
+        length_m=np.zeros((T, m.nu)),
+        speed_m_s=np.zeros((T, m.nu)),
+        moment_arm_m=np.zeros((T, m.nu, joint.shape[1])),
     )
+    q, velocity, acceleration = (np.ascontiguousarray(x, float) for x in (motion.q, motion.velocity, motion.acceleration))
+    results = (out.force, out.root_m, out.R_world_root, out.com_m, out.foot_m, out.foot_jacobian, out.sole_m)
+    muscles = (out.length_m, out.speed_m_s, out.moment_arm_m)
+    sole_segment, gravity_m_s2 = chain.segment[carrier], m.opt.gravity.copy()
+    _clip(q, velocity, acceleration, gravity_m_s2, chain, paths, feet, sole_segment, places_m, joint, results, muscles)
+    return out
 
 
-def _full_motion(body: Body, motion: Motion) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """MuJoCo's qpos, qvel, qacc and the couplings' slopes; acceleration carries the couplings' curvature."""
-    slope, curvature = body.coupling_slopes(motion.q)
-    driver = body.dof_driver
-    v = np.where(driver >= 0, motion.velocity[:, driver], 0)
-    a = np.where(driver >= 0, motion.acceleration[:, driver], 0)
-    return body.full_positions(motion.q), slope * v, slope * a + curvature * v**2, slope
+@njit(cache=True)
+def _clip(q, velocity, acceleration, gravity_m_s2, chain, paths, feet, sole_segment, sole_place_m, joint, results, muscles):
+    """Fills the arrays of a `Mechanics`, frame by frame."""
+    force, root_m, R_world_root, com_m, foot_m, foot_jacobian, sole_m = results
+    length_m, speed_m_s, moment_arm_m = muscles
+    state, sweep, room = empty_state(chain), empty_sweep(chain), empty_room(paths)
+    for t in range(q.shape[0]):
+        place(q[t], chain, state)
+        root_m[t], R_world_root[t] = state.P_m[0], state.R[0]
+        generalised_forces(velocity[t], acceleration[t], gravity_m_s2, chain, state, sweep, force[t], com_m[t])
+        for i in range(feet.size):
+            foot_m[t, i] = state.P_m[feet[i]]
+            jacobian(feet[i], chain, state, foot_jacobian[t, i])
+        for i in range(sole_segment.size):
+            s = sole_segment[i]
+            put(sole_m[t], i, plus(row(state.P_m, s), rotated(state.R, s, row(sole_place_m, i))))
+        lengths_and_arms(state, paths, room, length_m[t], moment_arm_m[t])
+        for i in range(joint.shape[0]):
+            for k in range(joint.shape[1]):
+                speed_m_s[t, i] -= moment_arm_m[t, i, k] * velocity[t, ROOT_DOFS + joint[i, k]]

@@ -1,7 +1,7 @@
-"""The body as 39 jointed segments in flat arrays: their places, motion and inertial forces, compiled.
+"""The body as 39 jointed segments in flat arrays, and where they stand in a pose, compiled.
 
-Bodies without a joint are welded to the segment that carries them. Newton-Euler in world axes, then virtual work along the
-screws of the joints: the same numbers as `mj_rne`, without MuJoCo's poses of 1300 sites and geoms and without a call per frame.
+Bodies without a joint are welded to the segment that carries them. MuJoCo's own kinematics also places 2300 sites and geoms that
+hardly anything needs, and must be called once a frame.
 """
 
 # MuJoCo fills its module from binaries that have no stubs.
@@ -17,6 +17,7 @@ from realtime.body.rotations import from_quat_wxyz
 
 from ..ik_tree import root_matrix, turn
 from .body import ROOT_DOFS, Body
+from .vectors import compose, cross, plus, put, rotated, row, times
 
 
 class Chain(NamedTuple):
@@ -47,8 +48,8 @@ class State(NamedTuple):
     value: np.ndarray  # (joints,)
     slope: np.ndarray  # (joints,) by the driver
     curvature: np.ndarray  # (joints,)
-    screw: np.ndarray  # (joints, 6) per unit of the driver
-    wrench: np.ndarray  # (segments, 6) moment about the world's origin, then force, that moves the segment and all it carries
+    turn: np.ndarray  # (joints, 3) the joint's screw per unit of its driver
+    shift: np.ndarray  # (joints, 3)
 
 
 def build_chain(body: Body) -> Chain:
@@ -97,24 +98,15 @@ def build_chain(body: Body) -> Chain:
 def _weld(parent, has_joint, position, rotation):
     """The jointed body that carries each body, and the body's pose in it."""
     n = parent.size
-    carrier, weld_m, R_weld = np.zeros(n, np.int64), np.zeros((n, 3)), np.zeros((n, 3, 3))
+    carrier, weld_m, R_weld = np.arange(n), np.zeros((n, 3)), np.zeros((n, 3, 3))
     for b in range(n):
-        p = parent[b]
-        carrier[b] = b
-        R_weld[b] = np.eye(3)
-        if not has_joint[b]:
+        if has_joint[b] or b == 0:
+            R_weld[b] = np.eye(3)
+        else:
+            p = parent[b]
             carrier[b] = carrier[p]
-            for r in range(3):
-                weld_m[b, r] = weld_m[p, r]
-                for k in range(3):
-                    weld_m[b, r] += R_weld[p, r, k] * position[b, k]
-                    R_weld[b, r, k] = (
-                        R_weld[p, r, 0] * rotation[b, 0, k]
-                        + R_weld[p, r, 1] * rotation[b, 1, k]
-                        + R_weld[p, r, 2] * rotation[b, 2, k]
-                    )
-        if b == 0:
-            carrier[b] = 0
+            put(weld_m, b, plus(row(weld_m, p), rotated(R_weld, p, row(position, b))))
+            compose(R_weld, p, rotation, b, R_weld, b)
     return carrier, weld_m, R_weld
 
 
@@ -129,53 +121,39 @@ def empty_state(chain):
         np.zeros(joints),
         np.zeros(joints),
         np.zeros(joints),
-        np.zeros((joints, 6)),
-        np.zeros((n, 6)),
+        np.zeros((joints, 3)),
+        np.zeros((joints, 3)),
     )
 
 
 @njit(cache=True)
-def attached(P, R, local, out):
-    """World place of a point or, with P = 0, direction of a segment."""
-    for r in range(3):
-        out[r] = P[r] + R[r, 0] * local[0] + R[r, 1] * local[1] + R[r, 2] * local[2]
-
-
-@njit(cache=True)
 def place(q, chain, state):
-    """Fills all of `state` but the wrench for the reduced position q (38,)."""
-    P, R, none = state.P_m, state.R, np.zeros(3)
-    P[0] = q[:3]
+    """Fills `state` for the reduced position q (38,)."""
+    P, R = state.P_m, state.R
+    put(P, 0, (q[0], q[1], q[2]))
     root_matrix(q, R[0])
     c = 0
     for i in range(chain.parent.size):
         if i > 0:
             p = chain.parent[i]
-            attached(P[p], R[p], chain.offset_m[i], P[i])
-            for r in range(3):
-                for k in range(3):
-                    R[i, r, k] = (
-                        R[p, r, 0] * chain.R_rest[i, 0, k]
-                        + R[p, r, 1] * chain.R_rest[i, 1, k]
-                        + R[p, r, 2] * chain.R_rest[i, 2, k]
-                    )
+            put(P, i, plus(row(P, p), rotated(R, p, row(chain.offset_m, i))))
+            compose(R, p, chain.R_rest, i, R, i)
         while c < chain.joint_segment.size and chain.joint_segment[c] == i:
-            driver, k = chain.joint_driver[c], chain.joint_quartic[c]
+            driver = chain.joint_driver[c]
             x = q[driver + 1] if driver >= 0 else 0.0
-            state.value[c] = (((k[4] * x + k[3]) * x + k[2]) * x + k[1]) * x + k[0]
-            state.slope[c] = ((4 * k[4] * x + 3 * k[3]) * x + 2 * k[2]) * x + k[1] if driver >= 0 else 0.0
-            state.curvature[c] = (12 * k[4] * x + 6 * k[3]) * x + 2 * k[2] if driver >= 0 else 0.0
-            a, s, slope = state.axis[c], state.screw[c], state.slope[c]
-            attached(none, R[i], chain.joint_axis[c], a)
+            k0, k1, k2, k3, k4 = chain.joint_quartic[c]
+            value = (((k4 * x + k3) * x + k2) * x + k1) * x + k0
+            slope = ((4 * k4 * x + 3 * k3) * x + 2 * k2) * x + k1 if driver >= 0 else 0.0
+            curvature = (12 * k4 * x + 6 * k3) * x + 2 * k2 if driver >= 0 else 0.0
+            state.value[c], state.slope[c], state.curvature[c] = value, slope, curvature
+            axis = rotated(R, i, row(chain.joint_axis, c))
+            put(state.axis, c, axis)
             if chain.joint_slides[c]:
-                for r in range(3):
-                    P[i, r] += a[r] * state.value[c]
-                    s[r], s[3 + r] = 0.0, slope * a[r]
+                put(P, i, plus(row(P, i), times(value, axis)))
+                put(state.turn, c, (0.0, 0.0, 0.0))
+                put(state.shift, c, times(slope, axis))
             else:
-                turn(R[i], chain.joint_axis[c], state.value[c])
-                for r in range(3):
-                    s[r] = slope * a[r]
-                s[3] = P[i, 1] * s[2] - P[i, 2] * s[1]
-                s[4] = P[i, 2] * s[0] - P[i, 0] * s[2]
-                s[5] = P[i, 0] * s[1] - P[i, 1] * s[0]
+                turn(R[i], chain.joint_axis[c], value)
+                put(state.turn, c, times(slope, axis))
+                put(state.shift, c, times(slope, cross(row(P, i), axis)))
             c += 1

@@ -107,6 +107,8 @@ def load_model() -> mujoco.MjModel:
     # Some bodies take their mass from mesh geoms: without them 2.56 kg are missing.
     for name in ("body_mass", "body_inertia", "body_ipos", "body_iquat"):
         getattr(model, name)[:] = getattr(with_meshes, name)
+    # Compiled shortcuts for centres of mass at the body's origin: they would leave the neck's at the height of the hips.
+    model.body_sameframe[:] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
     model.dof_armature[:] = 0
     model.dof_damping[:] = 0
     _mend_segments(model)

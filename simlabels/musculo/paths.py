@@ -8,8 +8,8 @@ where a path touches its wrap move along the surface, not along the line, so the
 # MuJoCo fills its module from binaries that have no stubs.
 # pyright: reportAttributeAccessIssue=false
 
-import math
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import mujoco
 import numpy as np
@@ -18,8 +18,9 @@ from numba import njit
 from realtime.body.rotations import from_quat_wxyz
 
 from .body import ROOT_DOFS, Body
-from .chain import Chain, State, attached
+from .chain import Chain, State
 from .paths_wrap import TINY, wrap
+from .vectors import compose, cross, dot, minus, norm, plus, put, rotated, row, times, unrotated
 
 
 class Paths(NamedTuple):
@@ -142,6 +143,16 @@ def find_paths(body: Body, chain: Chain) -> Paths:
     )
 
 
+_TABLES: WeakKeyDictionary[Body, Paths] = WeakKeyDictionary()
+
+
+def build_paths(body: Body, chain: Chain) -> Paths:
+    """The paths at the body's present scale."""
+    if body not in _TABLES:
+        _TABLES[body] = find_paths(body, chain)
+    return scale_paths(_TABLES[body], body, chain)
+
+
 def scale_paths(paths: Paths, body: Body, chain: Chain) -> Paths:
     """The same table with the sites, geoms and radii of the body's present scale."""
     m = body.model
@@ -170,21 +181,16 @@ class Room(NamedTuple):
     site_m: np.ndarray  # (sites, 3) world
     geom_m: np.ndarray  # (geoms, 3)
     R_geom: np.ndarray  # (geoms, 3, 3)
-    screw: np.ndarray  # (screws, 6): motion of a line's second segment in the first
-    local_m: np.ndarray  # (4, 3): ends of a wrapped span and its touching points, in the geom
-    touch_m: np.ndarray  # (2, 3): the latter, world
+    turn: np.ndarray  # (screws, 3): motion of a line's second segment in the first
+    shift: np.ndarray  # (screws, 3)
 
 
 @njit(cache=True)
 def empty_room(paths):
+    """Room for one frame."""
     sites, geoms, screws = paths.site.size, paths.geom.size, paths.screw_start.size - 1
     return Room(
-        np.zeros((sites, 3)),
-        np.zeros((geoms, 3)),
-        np.zeros((geoms, 3, 3)),
-        np.zeros((screws, 6)),
-        np.zeros((4, 3)),
-        np.zeros((2, 3)),
+        np.zeros((sites, 3)), np.zeros((geoms, 3)), np.zeros((geoms, 3, 3)), np.zeros((screws, 3)), np.zeros((screws, 3))
     )
 
 
@@ -196,24 +202,20 @@ def lengths_and_arms(state: State, paths: Paths, room: Room, length_m, moment_ar
     moment_arm_m[:] = 0
     for i in range(paths.line.shape[0]):
         muscle, a, b, start, stop = paths.line[i]
-        arm = moment_arm_m[muscle]
-        length_m[muscle] += _pull(room.site_m[a], room.site_m[b], start, stop, paths, room.screw, arm)
-    local, touch = room.local_m, room.touch_m
+        length_m[muscle] += _pull(row(room.site_m, a), row(room.site_m, b), start, stop, paths, room, muscle, moment_arm_m)
     for i in range(paths.wrap.shape[0]):
         muscle, a, g, b, free, free_end, to, to_end, off, off_end = paths.wrap[i]
-        arm, P, R = moment_arm_m[muscle], room.geom_m[g], room.R_geom[g]
-        _into(P, R, room.site_m[a], local[0])
-        _into(P, R, room.site_m[b], local[1])
-        side = paths.wrap_side[i] >= 0
-        arc_m = wrap(local[0], local[1], paths.wrap_is_sphere[i], side, paths.side_m[i], paths.radius_m[g], local[2:])
+        start, stop, P = row(room.site_m, a), row(room.site_m, b), row(room.geom_m, g)
+        local, other = unrotated(room.R_geom, g, minus(start, P)), unrotated(room.R_geom, g, minus(stop, P))
+        has_side, side = paths.wrap_side[i] >= 0, row(paths.side_m, i)
+        arc_m, touch, leave = wrap(local, other, paths.wrap_is_sphere[i], has_side, side, paths.radius_m[g])
         if arc_m < 0:
-            length_m[muscle] += _pull(room.site_m[a], room.site_m[b], free, free_end, paths, room.screw, arm)
+            length_m[muscle] += _pull(start, stop, free, free_end, paths, room, muscle, moment_arm_m)
         else:
-            attached(P, R, local[2], touch[0])
-            attached(P, R, local[3], touch[1])
+            touch, leave = plus(P, rotated(room.R_geom, g, touch)), plus(P, rotated(room.R_geom, g, leave))
             length_m[muscle] += arc_m
-            length_m[muscle] += _pull(room.site_m[a], touch[0], to, to_end, paths, room.screw, arm)
-            length_m[muscle] += _pull(touch[1], room.site_m[b], off, off_end, paths, room.screw, arm)
+            length_m[muscle] += _pull(start, touch, to, to_end, paths, room, muscle, moment_arm_m)
+            length_m[muscle] += _pull(leave, stop, off, off_end, paths, room, muscle, moment_arm_m)
 
 
 @njit(cache=True)
@@ -221,42 +223,28 @@ def _place(state, paths, room):
     """Sites, geoms and relative screws of the frame."""
     for i in range(paths.site.size):
         s = paths.site_segment[i]
-        attached(state.P_m[s], state.R[s], paths.site_m[i], room.site_m[i])
+        put(room.site_m, i, plus(row(state.P_m, s), rotated(state.R, s, row(paths.site_m, i))))
     for i in range(paths.geom.size):
         s = paths.geom_segment[i]
-        R, local = state.R[s], paths.R_geom[i]
-        attached(state.P_m[s], R, paths.geom_m[i], room.geom_m[i])
-        for r in range(3):
-            for k in range(3):
-                room.R_geom[i, r, k] = R[r, 0] * local[0, k] + R[r, 1] * local[1, k] + R[r, 2] * local[2, k]
+        put(room.geom_m, i, plus(row(state.P_m, s), rotated(state.R, s, row(paths.geom_m, i))))
+        compose(state.R, s, paths.R_geom, i, room.R_geom, i)
     for i in range(paths.screw_start.size - 1):
-        out = room.screw[i]
-        out[:] = 0
+        turn, shift = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
         for e in range(paths.screw_start[i], paths.screw_start[i + 1]):
-            joint, sign = state.screw[paths.screw_joint[e]], paths.screw_sign[e]
-            for k in range(6):
-                out[k] += sign * joint[k]
+            c, sign = paths.screw_joint[e], paths.screw_sign[e]
+            turn, shift = plus(turn, times(sign, row(state.turn, c))), plus(shift, times(sign, row(state.shift, c)))
+        put(room.turn, i, turn)
+        put(room.shift, i, shift)
 
 
 @njit(cache=True)
-def _into(P, R, world, out):
-    """The point in the frame (P, R)."""
-    d0, d1, d2 = world[0] - P[0], world[1] - P[1], world[2] - P[2]
-    for k in range(3):
-        out[k] = R[0, k] * d0 + R[1, k] * d1 + R[2, k] * d2
-
-
-@njit(cache=True)
-def _pull(a, b, start, stop, paths, screw, arm):
-    """Length of the line from a to b; its terms' share of -dL/dq is added to the muscle's `arm` (5,)."""
-    u0, u1, u2 = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    length = math.sqrt(u0 * u0 + u1 * u1 + u2 * u2)
-    if length < TINY:  # no direction: MuJoCo takes x
-        u0, u1, u2 = 1.0, 0.0, 0.0
-    else:
-        u0, u1, u2 = u0 / length, u1 / length, u2 / length
-    m0, m1, m2 = a[1] * u2 - a[2] * u1, a[2] * u0 - a[0] * u2, a[0] * u1 - a[1] * u0
+def _pull(a, b, start, stop, paths, room, muscle, moment_arm_m):
+    """Length of the line from a to b; its terms' share of -dL/dq is added to the muscle's moment arms."""
+    line = minus(b, a)
+    length = norm(line)
+    line = times(1 / length, line) if length >= TINY else (1.0, 0.0, 0.0)  # no direction: MuJoCo takes x
+    moment = cross(a, line)
     for e in range(start, stop):
-        s = screw[paths.term_screw[e]]
-        arm[paths.term_slot[e]] -= m0 * s[0] + m1 * s[1] + m2 * s[2] + u0 * s[3] + u1 * s[4] + u2 * s[5]
+        s = paths.term_screw[e]
+        moment_arm_m[muscle, paths.term_slot[e]] -= dot(moment, row(room.turn, s)) + dot(line, row(room.shift, s))
     return length

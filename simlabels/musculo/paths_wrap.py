@@ -2,12 +2,14 @@
 
 The rules are those of `mju_wrap` in MuJoCo 4.0 (src/engine/engine_util_misc.c, Copyright DeepMind Technologies Limited,
 Apache-2.0), in scalars and in the geom's own frame; tests hold the two together to 1e-9 m. Before 4.0 a side point chose between
-the two ways round by a half-plane, and 15 of our muscles ran differently.
+the two ways round by a half-plane, and some of our arm muscles ran differently.
 """
 
 import math
 
 from numba import njit
+
+from .vectors import cross, dot, norm, plus, times
 
 TINY = 1e-15  # mjMINVAL
 NO_WRAP = (-1.0, 0.0, 0.0, 0.0, 0.0)
@@ -26,33 +28,33 @@ def _cross(ax, ay, bx, by, cx, cy, dx, dy):
 
 
 @njit(cache=True)
-def _turn(ax, ay, bx, by):
-    """Signed angle from a to b about the centre, -pi to pi."""
-    return math.atan2(ax * by - ay * bx, ax * bx + ay * by)
-
-
-@njit(cache=True)
 def wrap_circle(ax, ay, bx, by, has_side, sx, sy, radius):
     """Path from a to b round the circle: arc length and both tangent points, or a length of -1 where it runs free.
 
-    The path winds round the centre as the straight line does or, with a side point s, as the lines a-s-b do; where its free
-    ends would cross each other it is let go.
+    The path winds round the centre as the straight line does or, with a side point s, as the lines a-s-b do: the other way than
+    the straight line where the triangle a-s-b holds the centre. Where its free ends would cross each other it is let go.
     """
     beyond_a, beyond_b = ax * ax + ay * ay - radius * radius, bx * bx + by * by - radius * radius
-    if beyond_a < 0 or beyond_b < 0 or radius < TINY or (bx - ax) ** 2 + (by - ay) ** 2 < TINY:
+    dx, dy = bx - ax, by - ay
+    if beyond_a < 0 or beyond_b < 0 or radius < TINY or dx * dx + dy * dy < TINY:
         return NO_WRAP
-    winding = _turn(ax, ay, sx, sy) + _turn(sx, sy, bx, by) if has_side else _turn(ax, ay, bx, by)
-    free_a, free_b = math.sqrt(beyond_a), math.sqrt(beyond_b)  # from the ends to the tangent points
-    arc = abs(winding) - math.atan2(free_a, radius) - math.atan2(free_b, radius)
-    if arc < 0:
-        return NO_WRAP
+    area = ax * by - ay * bx
+    first, second = ax * sy - ay * sx, sx * by - sy * bx
+    is_round = has_side and ((first > 0 and second > 0 and area < 0) or (first < 0 and second < 0 and area > 0))
+    if not is_round:
+        share = min(1.0, max(0.0, -(dx * ax + dy * ay) / (dx * dx + dy * dy)))
+        if (ax + share * dx) ** 2 + (ay + share * dy) ** 2 > radius * radius:
+            return NO_WRAP
+    sense = 1.0 if (area >= 0) != is_round else -1.0
+    free_a, free_b = sense * math.sqrt(beyond_a), sense * math.sqrt(beyond_b)  # from the ends to the tangent points
     k, n = radius / (ax * ax + ay * ay), radius / (bx * bx + by * by)
-    if winding < 0:
-        free_a, free_b = -free_a, -free_b
     px, py = k * (radius * ax - free_a * ay), k * (radius * ay + free_a * ax)
     rx, ry = n * (radius * bx + free_b * by), n * (radius * by - free_b * bx)
-    if abs(winding) > math.pi and _cross(ax, ay, px, py, bx, by, rx, ry):
+    if is_round and _cross(ax, ay, px, py, bx, by, rx, ry):
         return NO_WRAP
+    arc = sense * math.atan2(px * ry - py * rx, px * rx + py * ry)
+    if arc < 0:
+        arc = arc + 2 * math.pi if is_round else 0.0
     return radius * arc, px, py, rx, ry
 
 
@@ -114,60 +116,48 @@ def _half_angle(A, B, G):
 
 
 @njit(cache=True)
-def wrap(a, b, is_sphere, has_side, side, radius, touch):
-    """Arc length of the path from a to b (3,) round the geom, or -1 where it runs free; all in the geom's frame.
+def wrap(a, b, is_sphere, has_side, side, radius):
+    """Arc length of the path from a to b round the geom and the points where it touches and leaves; -1 where it runs free.
 
-    Args:
-        side: the side point (3,); within the radius it asks for a path along the inside.
-        touch: gets both tangent points (2, 3).
+    All vectors are tuples in the geom's frame. A side point within the radius asks for a path along the inside.
     """
-    norm_a = math.sqrt(a[0] * a[0] + a[1] * a[1] + a[2] * a[2])
-    if norm_a < TINY or math.sqrt(b[0] * b[0] + b[1] * b[1] + b[2] * b[2]) < TINY:
-        return -1.0
-    x0, x1, x2, y0, y1, y2 = 1.0, 0.0, 0.0, 0.0, 1.0, 0.0  # axes of the circle's plane
+    none = (0.0, 0.0, 0.0)
+    if norm(a) < TINY or norm(b) < TINY:
+        return -1.0, none, none
+    x, y = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)  # axes of the circle's plane
     if is_sphere:
-        x0, x1, x2 = a[0] / norm_a, a[1] / norm_a, a[2] / norm_a
-        y0, y1, y2 = _second_axis(x0, x1, x2, a, b)
-    ax, ay = a[0] * x0 + a[1] * x1 + a[2] * x2, a[0] * y0 + a[1] * y1 + a[2] * y2
-    bx, by = b[0] * x0 + b[1] * x1 + b[2] * x2, b[0] * y0 + b[1] * y1 + b[2] * y2
-    sx, sy = 0.0, 0.0
-    if has_side:
-        sx, sy = side[0] * x0 + side[1] * x1 + side[2] * x2, side[0] * y0 + side[1] * y1 + side[2] * y2
-        norm = math.sqrt(sx * sx + sy * sy)
-        sx, sy = (radius, 0.0) if norm < TINY else (sx * radius / norm, sy * radius / norm)
-    if has_side and math.sqrt(side[0] ** 2 + side[1] ** 2 + side[2] ** 2) < radius:
+        x = times(1 / norm(a), a)
+        y = _second_axis(x, a, b)
+    ax, ay, bx, by = dot(a, x), dot(a, y), dot(b, x), dot(b, y)
+    if has_side and norm(side) < radius:
         length, px, py, rx, ry = wrap_inside(ax, ay, bx, by, radius)
     else:
+        sx, sy = dot(side, x), dot(side, y)
+        if sx * sx + sy * sy < TINY * TINY:
+            sx, sy = 1.0, 0.0
         length, px, py, rx, ry = wrap_circle(ax, ay, bx, by, has_side, sx, sy, radius)
     if length < 0:
-        return -1.0
-    touch[0, 0], touch[0, 1], touch[0, 2] = px * x0 + py * y0, px * x1 + py * y1, px * x2 + py * y2
-    touch[1, 0], touch[1, 1], touch[1, 2] = rx * x0 + ry * y0, rx * x1 + ry * y1, rx * x2 + ry * y2
+        return -1.0, none, none
+    touch, leave = plus(times(px, x), times(py, y)), plus(times(rx, x), times(ry, y))
     if is_sphere:
-        return length
+        return length, touch, leave
     before, after = math.hypot(ax - px, ay - py), math.hypot(bx - rx, by - ry)
     rise = (b[2] - a[2]) / (before + length + after)  # a helix: height in proportion to the way in the plane
-    touch[0, 2] = a[2] + rise * before
-    touch[1, 2] = a[2] + rise * (before + length)
-    return math.hypot(length, touch[1, 2] - touch[0, 2])
+    height, top = a[2] + rise * before, a[2] + rise * (before + length)
+    return math.hypot(length, top - height), (touch[0], touch[1], height), (leave[0], leave[1], top)
 
 
 @njit(cache=True)
-def _second_axis(x0, x1, x2, a, b):
+def _second_axis(x, a, b):
     """Unit vector across x in the plane of a, b and the centre; any plane through x where the three are in line."""
-    n0, n1, n2 = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
-    norm = math.sqrt(n0 * n0 + n1 * n1 + n2 * n2)
-    if norm < TINY:
-        e0, e1, e2 = 1.0, 1.0, 1.0
-        if abs(x2) > abs(x0) and abs(x2) > abs(x1):
-            e2 = 0.0
-        elif abs(x1) > abs(x0) and abs(x1) > abs(x2):
-            e1 = 0.0
-        else:
-            e0 = 0.0
-        n0, n1, n2 = x1 * e2 - x2 * e1, x2 * e0 - x0 * e2, x0 * e1 - x1 * e0
-        norm = math.sqrt(n0 * n0 + n1 * n1 + n2 * n2)
-    n0, n1, n2 = n0 / norm, n1 / norm, n2 / norm
-    y0, y1, y2 = n1 * x2 - n2 * x1, n2 * x0 - n0 * x2, n0 * x1 - n1 * x0
-    norm = math.sqrt(y0 * y0 + y1 * y1 + y2 * y2)
-    return y0 / norm, y1 / norm, y2 / norm
+    normal = cross(a, b)
+    length = norm(normal)
+    if length < TINY:
+        across = (1.0, 1.0, 0.0)
+        if abs(x[2]) <= abs(x[0]) or abs(x[2]) <= abs(x[1]):
+            is_y = abs(x[1]) > abs(x[0]) and abs(x[1]) > abs(x[2])
+            across = (1.0, 0.0, 1.0) if is_y else (0.0, 1.0, 1.0)
+        normal = cross(x, across)
+        length = norm(normal)
+    y = cross(times(1 / length, normal), x)
+    return times(1 / norm(y), y)

@@ -1,4 +1,4 @@
-"""Muscle paths and the jointed chain against MuJoCo's, over the whole joint ranges, for the generic and a scaled body."""
+"""Muscle paths against MuJoCo's, over the whole joint ranges, for the generic and a scaled body."""
 
 import itertools
 
@@ -99,23 +99,11 @@ def test_arms_are_the_slope_of_the_lengths(body, rng):
     np.testing.assert_allclose(change_m, predicted_m, rtol=0, atol=1e-10)
 
 
-def test_segments_stand_where_mujoco_puts_them(body, rng):
-    chain = build_chain(body)
-    state = empty_state(chain)
-    for q in any_poses(body, rng, 20):
-        place(q, chain, state)
-        body.pose(q)
-        R = state.R[chain.segment]
-        where_m = state.P_m[chain.segment] + (R @ chain.weld_m[:, :, None])[..., 0]
-        np.testing.assert_allclose(where_m[1:], body.data.xpos[1:], atol=1e-12)
-        np.testing.assert_allclose((R @ chain.R_weld)[1:], body.data.xmat.reshape(-1, 3, 3)[1:], atol=1e-12)
-
-
-def wrapped(a, b, *, sphere=False, side=None, radius=1.0):
-    touch = np.full((2, 3), np.nan)
-    at = np.zeros(3) if side is None else np.array(side, dtype=float)
-    length = wrap(np.array(a, dtype=float), np.array(b, dtype=float), sphere, side is not None, at, radius, touch)
-    return length, touch
+def wrapped(a, b, *, sphere=False, side=None):
+    """Round a geom of radius 1 m: arc length, and where the path touches and leaves."""
+    ends, at = np.array([a, b], dtype=float), np.array(side or [0, 0, 0], dtype=float)
+    length, touch, leave = wrap(tuple(ends[0]), tuple(ends[1]), sphere, side is not None, tuple(at), 1.0)
+    return length, np.array([touch, leave])
 
 
 def test_quarter_round_a_cylinder():
