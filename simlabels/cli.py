@@ -12,6 +12,7 @@ examples:
   biohuman-labels make my_capture --out labels --source-fps 60 --skip-bad
   biohuman-labels smpl-body SMPLH_FEMALE.npz --out female.npz --gender female
   biohuman-labels make amass_clips --out labels --smpl-body female.npz --smpl-body male.npz
+  biohuman-labels make walk.trc --static static.trc --markers rajagopal_walk --mass 71.5 --grf grf.mot --out walk
   biohuman-labels verify --reference my_laboratory
   biohuman-labels pairs rendered_pairs --labels ~/biohuman-data/labels --out ~/biohuman-data/pairs
 """
@@ -47,8 +48,8 @@ def add_make(commands) -> None:
     p.add_argument(
         "folder",
         type=Path,
-        metavar="DIR",
-        help="folder of .bvh files and AMASS-style .npz files; manifest.csv and subjects.csv there are used",
+        metavar="DIR|TRIAL.trc",
+        help="folder of .bvh files and AMASS-style .npz files (manifest.csv and subjects.csv there are used), or one trial's markers",
     )
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; complete shards there are kept")
     p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1; each takes 7 s to start)")
@@ -68,7 +69,44 @@ def add_make(commands) -> None:
     )
     p.add_argument("--up", choices=("y", "z"), help="up axis of .npz motion (default: tested; AMASS: z)")
     p.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read instead of stopping")
+    trial = p.add_argument_group("one laboratory trial")
+    trial.add_argument(
+        "--static", type=Path, metavar="FILE", help="the person standing still (.trc): scales the body, places the markers"
+    )
+    trial.add_argument(
+        "--markers", metavar="SET", help="marker set: gait2354, rajagopal_walk, subject4, cmu41, or a .csv of your own"
+    )
+    trial.add_argument("--mass", type=float, metavar="KG", help="of the person")
+    trial.add_argument("--height", type=float, metavar="M", help="of the person; only written down, the markers decide")
+    trial.add_argument(
+        "--grf", type=Path, metavar="FILE", help="force plates (.mot, .sto, .csv); without them forces are estimated"
+    )
+    trial.add_argument(
+        "--left", metavar="PLATE", help="plate under the left foot, such as ground_force_2, where names do not say"
+    )
+    trial.add_argument("--right", metavar="PLATE", help="plate under the right foot")
     p.set_defaults(run=run_make)
+
+
+def _run_trial(args: argparse.Namespace) -> int:
+    from .make_trial import TrialFiles, make_trial, tell
+
+    missing = [name for name in ("static", "markers", "mass") if getattr(args, name) is None]
+    if missing:
+        raise InputError(f"a trial of markers also needs {', '.join('--' + name for name in missing)}")
+    if (args.left is None) != (args.right is None):
+        raise InputError("give both --left and --right, or none")
+    files = TrialFiles(
+        trial=args.folder,
+        static=args.static,
+        markers=args.markers,
+        mass_kg=args.mass,
+        height_m=args.height,
+        forces=args.grf,
+        feet=None if args.left is None else {"left": args.left, "right": args.right},
+    )
+    tell(make_trial(files, args.out), args.out)
+    return 0
 
 
 def add_verify(commands) -> None:
@@ -105,6 +143,8 @@ def run_make(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise InputError(f"--{name.replace('_', '-')} should be positive, got {value:g}")
+    if args.folder.name.removesuffix(".gz").endswith(".trc"):
+        return _run_trial(args)
     from .make import make_labels
     from .progress import LabelProgress
 

@@ -12,7 +12,7 @@ from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import InputError
 from realtime.body.rotations import to_quat_wxyz
 
-from .contact import Ground, contact_states, ground_forces, pressure_centres_m, pushes_N, sole_points
+from .contact import LOADED_BW, Ground, contact_states, ground_forces, pressure_centres_m, pushes_N, sole_points
 from .dynamics import Mechanics, Motion, derivatives, inverse_dynamics
 from .ik import inverse_kinematics
 from .musculo.body import ROOT_DOFS, Body
@@ -68,8 +68,7 @@ def label_clip(body: Body, motion: SmplMotion, *, contact_elsewhere: bool = Fals
     kinematics = inverse_kinematics(body, joints_mj, R_mj)
     clock.lap("ik")
     state = solve_clip(body, kinematics.q, motion.fps, clock=clock)
-    own = _own_reject(body, state, kinematics.rms_m, contact_elsewhere)
-    frames = _columns(body, motion, state, kinematics.rms_m, smeared(own, motion.fps))
+    own, frames = label_columns(body, motion, state, kinematics.rms_m, contact_elsewhere)
     clock.lap("columns")
     return Labels(frames=frames, own_reject=own, stature_m=motion.stature_m, mass_kg=mass_kg, seconds=clock.seconds)
 
@@ -83,6 +82,7 @@ class ClipState:
     ground: Ground
     force: np.ndarray  # (T, 37): generalised forces with the ground's taken off; [:6] is the residual
     activations: Activations
+    plates: np.ndarray | None = None  # (T, 2, 6): measured force and moment about the world's origin under each foot
 
 
 def solve_clip(
@@ -117,7 +117,7 @@ def solve_clip(
         force[:, ROOT_DOFS:], mechanics.moment_arm_m, mechanics.length_m, mechanics.speed_m_s, dofs, body.muscles
     )
     clock.lap("optimise")
-    return ClipState(motion, mechanics, ground, force, activations)
+    return ClipState(motion, mechanics, ground, force, activations, foot_wrench)
 
 
 def smooth(activation: np.ndarray, fps: float) -> np.ndarray:
@@ -128,6 +128,14 @@ def smooth(activation: np.ndarray, fps: float) -> np.ndarray:
     window = min(window, (len(activation) - 1) | 1)
     smoothed: np.ndarray = np.asarray(savgol_filter(activation, window, SMOOTH_ORDER, axis=0))
     return smoothed.clip(0, 1)
+
+
+def label_columns(
+    body: Body, motion: SmplMotion, state: ClipState, ik_rms_m: np.ndarray, contact_elsewhere: bool = False
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Bits of REJECT_REASONS by each frame's own criteria (T,), and the columns of LABEL_FRAMES but clip and frame."""
+    own = _own_reject(body, state, ik_rms_m, contact_elsewhere)
+    return own, _columns(body, motion, state, ik_rms_m, smeared(own, motion.fps))
 
 
 def _own_reject(body: Body, state: ClipState, ik_rms_m: np.ndarray, contact_elsewhere: bool) -> np.ndarray:
@@ -164,15 +172,15 @@ def _columns(
     BW = body.weight_N
     root_force = state.force[:, :3] @ R_MJ_WORLD / BW
     root_moment = (state.mechanics.R_world_root @ state.force[:, 3:6, None])[..., 0] @ R_MJ_WORLD / BW
-    cop_m = np.nan_to_num(pressure_centres_m(state.ground, state.mechanics, BW) @ R_MJ_WORLD)
+    push_N, cop_m = _on_feet(state, BW)
     return {
         "quat_wxyz": to_quat_wxyz(motion.R_local),
         "pelvis_m": motion.pelvis_m,
         "valid": reject == 0,
         "reject": reject,
         "contact": contact_states(state.ground, BW),
-        "grf_BW": pushes_N(state.ground) @ R_MJ_WORLD / BW,
-        "cop_m": cop_m,
+        "grf_BW": push_N @ R_MJ_WORLD / BW,
+        "cop_m": np.nan_to_num(cop_m @ R_MJ_WORLD),
         "activation": smooth(state.activations.activation, motion.fps),
         "activation_raw": state.activations.activation,
         "tau_Nm": state.force[:, ROOT_DOFS:],
@@ -180,6 +188,17 @@ def _columns(
         "residual_BW": np.concatenate([root_force, root_moment], axis=1),
         "ik_rms_m": ik_rms_m,
     }
+
+
+def _on_feet(state: ClipState, weight_N: float) -> tuple[np.ndarray, np.ndarray]:
+    """Force on each foot and its centre of pressure, (T, 2, 3); measured ones where there are plates, at height 0."""
+    if state.plates is None:
+        return pushes_N(state.ground), pressure_centres_m(state.ground, state.mechanics, weight_N)
+    force_N, moment_Nm = state.plates[..., :3], state.plates[..., 3:]
+    loaded = force_N[..., 2] > LOADED_BW * weight_N
+    vertical = np.where(loaded, force_N[..., 2], np.nan)
+    cop_m = np.stack([-moment_Nm[..., 1] / vertical, moment_Nm[..., 0] / vertical, 0 * vertical], axis=-1)
+    return np.where(force_N[..., 2:] > 0, force_N, 0), cop_m
 
 
 class _Clock:

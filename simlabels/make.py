@@ -184,12 +184,12 @@ def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = 
         return Done(clip, {}, {}, message if str(clip.path) in message else f"{clip.path}: {message}")
     T = len(motion.pelvis_m)
     frames = {"clip": np.full(T, clip.clip, dtype=object), "frame": np.arange(T, dtype=np.int32), **labels.frames}
-    row = _index_row(clip, motion.rest_m, floor_m, fps, labels)
+    row = index_row(clip, motion.rest_m, floor_m, fps, labels)
     row["more"] |= notes
     return Done(clip, row, frames, seconds=labels.seconds)
 
 
-def _index_row(clip: ClipFile, rest_m: np.ndarray, floor_m: float, fps: float, labels: Labels) -> dict:
+def index_row(clip: ClipFile, rest_m: np.ndarray, floor_m: float, fps: float, labels: Labels) -> dict:
     """The clip's row of clips.parquet, and under `more` what only dataset.json counts."""
     own, valid = labels.own_reject, labels.frames["valid"]
     reserves = np.abs(labels.frames["reserve_Nm"][own == 0])

@@ -208,8 +208,14 @@ def test_flags_are_a_contract():
         name: sorted(s for a in p._actions for s in a.option_strings if s.startswith("--")) for name, p in commands.items()
     }
     assert flags == {
-        "make": ["--fps", "--help", "--jobs", "--out", "--skip-bad", "--smpl-body", "--source-fps", "--up"],
+        "make": sorted(
+            [
+                *("--fps", "--help", "--jobs", "--out", "--skip-bad", "--smpl-body", "--source-fps", "--up"),
+                *("--grf", "--height", "--left", "--markers", "--mass", "--right", "--static"),
+            ]
+        ),
         "pairs": ["--frontend", "--help", "--labels", "--out"],
         "smpl-body": ["--betas", "--gender", "--help", "--out"],
+        "verify": ["--help", "--json", "--reference"],
     }
     assert "examples:" in parser.format_help()

@@ -1,0 +1,156 @@
+"""`biohuman-labels make TRIAL.trc`: one laboratory trial to labels, and to tables that OpenSim loads."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realtime.body.errors import InputError
+
+from .coordinates import coordinates_of
+from .dataset import LABELS, DatasetWriter, file_sha256
+from .folder import ClipFile, Subject
+from .label import ClipState, Labels, label_columns
+from .make import dataset_info, index_row, simulation_settings
+from .marker_set import MarkerSet, load_marker_set
+from .musculo.body import Body
+from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256
+from .readers.force_checks import check_forces, expected_support_BW, foot_points_m
+from .readers.forces import FootForces, read_forces
+from .readers.markers import Markers
+from .readers.table import Table, write_table
+from .readers.trc import read_trc
+from .smpl_of_body import smpl_of_body
+from .trial import TrialMotion, motion_of_markers, person_of, solve_trial
+
+#: What no person is.
+MASS_RANGE_KG, HEIGHT_RANGE_M = (20.0, 250.0), (1.0, 2.4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFiles:
+    """What `make` is given for one trial."""
+
+    trial: Path
+    static: Path
+    markers: str  # name or file of a marker set
+    mass_kg: float
+    height_m: float | None = None
+    forces: Path | None = None
+    feet: dict[str, str] | None = None  # left and right: their plates, where the columns' names do not say
+
+
+def make_trial(files: TrialFiles, out: Path, body: Body | None = None) -> dict:
+    """Labels one trial into `out`: the dataset, `NAME.mot` with the angles and `NAME_activation.sto` with the activations.
+
+    Returns what should be told: frames, rejected ones, marker error, findings about markers and plates.
+
+    Raises:
+        InputError: a file cannot be read, or mass or height are no person's.
+        OutputError: `out` holds something else.
+    """
+    _check_person(files)
+    marker_set = load_marker_set(files.markers)
+    static, trial = read_trc(files.static), read_trc(files.trial)
+    forces = None if files.forces is None else read_forces(files.forces, files.feet)
+    writer = DatasetWriter(out, LABELS, _settings(files, trial.fps))
+    body = body or Body()
+    placement = person_of(body, static, marker_set, files.mass_kg)
+    motion = motion_of_markers(body, placement, trial)
+    state = solve_trial(body, motion, forces)
+    labels, rest_m = _labels(body, motion, state)
+    name = files.trial.name.removesuffix(".gz").removesuffix(".trc")
+    person = Subject(mass_kg=files.mass_kg, height_m=files.height_m)
+    clip = ClipFile(clip=name, path=files.trial, action="laboratory trial", person=person)
+    findings = [*trial.check(), *(_check_plates(trial, marker_set, forces, files.mass_kg) if forces else ())]
+    row = index_row(clip, rest_m, 0.0, motion.fps, labels)
+    row["more"] |= {
+        "forces": "measured" if forces else "estimated",
+        "placement": {"factors": placement.factors, "static_rms_m": placement.static_rms_m},
+        "findings": [str(finding) for finding in findings],
+    }
+    if name not in writer.done:
+        T = len(motion.q)
+        clip_columns = {"clip": np.full(T, name, dtype=object), "frame": np.arange(T, dtype=np.int32)}
+        writer.add(row, clip_columns | labels.frames)
+    writer.finish(dataset_info(writer.rows, [clip], {}))
+    write_table(out / f"{name}.mot", _angles(body, motion, state))
+    write_table(out / f"{name}_activation.sto", _activations(body, motion, state, name))
+    assert motion.rms_m is not None
+    return {
+        "clip": name,
+        "frames": len(motion.q),
+        "rejected": int((labels.own_reject > 0).sum()),
+        "marker_rmse_mm": 1000 * float(motion.rms_m.mean()),
+        "findings": row["more"]["findings"],
+    }
+
+
+def _check_person(files: TrialFiles) -> None:
+    low, high = MASS_RANGE_KG
+    if not low <= files.mass_kg <= high:
+        raise InputError(f"--mass is {files.mass_kg:g} kg, a person has {low:g} to {high:g}")
+    low, high = HEIGHT_RANGE_M
+    if files.height_m is not None and not low <= files.height_m <= high:
+        raise InputError(f"--height is {files.height_m:g} m, a person is {low:g} to {high:g} tall")
+
+
+def _settings(files: TrialFiles, fps: float) -> dict:
+    inputs = [path for path in (files.trial, files.static, files.forces, Path(files.markers)) if path and path.is_file()]
+    return {
+        "fps": fps,
+        "marker_set": files.markers,
+        "mass_kg": files.mass_kg,
+        "height_m": files.height_m,
+        "feet": files.feet,
+        "model": f"{WHEEL} {WHEEL_VERSION} myofullbody without fingers, mended",
+        "model_sha256": model_sha256(),
+        "simulation": simulation_settings(),
+        "inputs_sha256": {path.name: file_sha256(path) for path in inputs},
+    }
+
+
+def _labels(body: Body, motion: TrialMotion, state: ClipState) -> tuple[Labels, np.ndarray]:
+    """Labels, and the person's rest joints (24, 3)."""
+    smpl = smpl_of_body(body, state.motion.q, motion.fps)
+    assert motion.rms_m is not None
+    own, frames = label_columns(body, smpl, state, motion.rms_m)
+    labels = Labels(frames=frames, own_reject=own, stature_m=smpl.stature_m, mass_kg=body.mass_kg, seconds={})
+    return labels, smpl.rest_m
+
+
+def _check_plates(markers: Markers, marker_set: MarkerSet, forces: FootForces, mass_kg: float):
+    feet_m = foot_points_m(markers, marker_set, forces.time_s)
+    return check_forces(forces, feet_m, mass_kg, expected_support_BW(markers, marker_set, forces.time_s))
+
+
+def _angles(body: Body, motion: TrialMotion, state: ClipState) -> Table:
+    """Joint angles of the filtered motion, degrees and metres."""
+    coordinates = coordinates_of(body, state.motion.q)
+    values = [v if name.endswith(("_tx", "_ty", "_tz")) else np.degrees(v) for name, v in coordinates.items()]
+    return Table(
+        time_s=motion.time_s,
+        columns=tuple(coordinates),
+        values=np.stack(values, axis=1),
+        in_degrees=True,
+        name="Coordinates",
+    )
+
+
+def _activations(body: Body, motion: TrialMotion, state: ClipState, name: str) -> Table:
+    columns = tuple(f"/forceset/{muscle}/activation" for muscle in body.muscle_names)
+    return Table(
+        time_s=motion.time_s, columns=columns, values=state.activations.activation, in_degrees=False, name=f"{name} activations"
+    )
+
+
+def tell(told: dict, out: Path) -> None:
+    """What came of a trial, for people."""
+    for finding in told["findings"]:
+        print(f"biohuman-labels: {finding}", file=sys.stderr)
+    share = 100 * told["rejected"] / told["frames"]
+    print(
+        f"{told['clip']}: {told['frames']} frames, rejected {share:.1f} %; markers {told['marker_rmse_mm']:.1f} mm from the body (rms)"
+    )
+    print(f"written to {out}: the dataset, {told['clip']}.mot, {told['clip']}_activation.sto")
