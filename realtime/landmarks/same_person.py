@@ -66,9 +66,11 @@ class SamePerson:
         """Whether these landmarks (33, 2) and (33, 3) are still the person's; if so they are remembered."""
         if t_ms - self._seen_ms > LOYAL_MS:
             self.forget()
+        while len(self._past) > 1 and t_ms - self._past[0][0] > WITHIN_MS:
+            self._past.popleft()
         colours = trunk_colours(picture_bgr, points_px)
         middle_px, scale = points_px[_TRUNK].mean(axis=0), pixels_per_metre(points_px, landmarks_m)
-        if self._has_other_colours(colours) and (self._is_left or self._jumps(points_px, middle_px, scale, t_ms)):
+        if self._has_other_colours(colours) and (self._is_left or self._jumps(points_px, middle_px, scale)):
             self._is_left = True
             return False
         self._is_left = False
@@ -81,14 +83,12 @@ class SamePerson:
             return False
         return float(np.abs(colours - self._colours).mean()) > OTHER_COLOURS
 
-    def _jumps(self, points_px: np.ndarray, middle_px: np.ndarray, scale: float, t_ms: int) -> bool:
-        while len(self._past) > 1 and t_ms - self._past[0][0] > WITHIN_MS:
-            self._past.popleft()
+    def _jumps(self, points_px: np.ndarray, middle_px: np.ndarray, scale: float) -> bool:
         extent_px = float(np.ptp(points_px, axis=0).max())
         for _, before_px, scale_before in self._past:
             if np.hypot(*(middle_px - before_px)) > MOVED * extent_px:
                 return True
-            if not 1 / SCALED < scale / scale_before < SCALED:
+            if max(scale, scale_before) > SCALED * min(scale, scale_before):
                 return True
         return False
 

@@ -60,6 +60,10 @@ def test_slow_changes_are_followed(person):
         assert person.accepts(*seen(colour, x_px=300 + 3 * i), 1000 + 33 * i)
 
 
+def test_only_the_last_moments_are_kept(person):
+    assert len(person._past) <= 300 / 33 + 1
+
+
 def test_loyalty_ends(person):
     assert not person.accepts(*seen(GREY, **ELSEWHERE), 1000)
     assert not person.accepts(*seen(GREY, **ELSEWHERE), 900 + LOYAL_MS)
