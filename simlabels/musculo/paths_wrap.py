@@ -75,8 +75,8 @@ def wrap_inside(ax, ay, bx, by, radius):
         if 0 < nearest < 1 and math.hypot(ax + nearest * dx, ay + nearest * dy) <= radius:
             return NO_WRAP
     mx, my = 0.5 * (ax + bx), 0.5 * (ay + by)
-    norm = math.sqrt(mx * mx + my * my)
-    mx, my = (radius, 0.0) if norm < TINY else (mx * radius / norm, my * radius / norm)
+    middle = math.sqrt(mx * mx + my * my)
+    mx, my = (radius, 0.0) if middle < TINY else (mx * radius / middle, my * radius / middle)
     A, B = radius / norm_a, radius / norm_b
     cosine = (norm_a * norm_a + norm_b * norm_b - dd) / (2 * norm_a * norm_b)
     if cosine < TINY - 1:
