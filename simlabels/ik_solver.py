@@ -40,31 +40,40 @@ class Limits(NamedTuple):
 
 
 @njit(cache=True)
-def _add_row(J, w2, e, H, g):
-    """Adds three weighted rows with error e to the normal equations; the Jacobian is sparse."""
-    n = g.size
-    for i in range(n):
-        u0, u1, u2 = J[0, i], J[1, i], J[2, i]
-        if u0 == 0 and u1 == 0 and u2 == 0:
-            continue
-        g[i] += w2 * (u0 * e[0] + u1 * e[1] + u2 * e[2])
-        for k in range(i + 1):
-            H[i, k] += w2 * (u0 * J[0, k] + u1 * J[1, k] + u2 * J[2, k])
+def _add_row(J, w2, e, columns, H, g):
+    """Adds three weighted rows with error e to the normal equations; the Jacobian has only these columns."""
+    for i in columns:
+        if i < 0:
+            break
+        u0, u1, u2 = w2 * J[0, i], w2 * J[1, i], w2 * J[2, i]
+        g[i] += u0 * e[0] + u1 * e[1] + u2 * e[2]
+        for k in columns:  # rising
+            H[i, k] += u0 * J[0, k] + u1 * J[1, k] + u2 * J[2, k]
+            if k == i:
+                break
+
+
+@njit(cache=True)
+def _clear(J, columns):
+    for i in columns:
+        if i < 0:
+            break
+        J[0, i] = J[1, i] = J[2, i] = 0.0
 
 
 @njit(cache=True)
 def _point_row(q, tree, b, point, axis, anchor, slope, J):
-    """Jacobian (3, n) of a world point fixed in tree body b."""
-    J[:] = 0
+    """Jacobian (3, n) of a world point fixed in tree body b, in the columns that move it."""
+    _clear(J, tree.column[b])
     d0, d1, d2 = point[0] - q[0], point[1] - q[1], point[2] - q[2]
     J[0, 0] = J[1, 1] = J[2, 2] = 1
     J[0, 4], J[0, 5] = d2, -d1
     J[1, 3], J[1, 5] = -d2, d0
     J[2, 3], J[2, 4] = d1, -d0
-    for j in range(tree.joint_body.size):
+    for j in tree.moving[b]:
+        if j < 0:
+            break
         r = tree.joint_driver[j]
-        if r < 0 or not tree.is_above[b, tree.joint_body[j]]:
-            continue
         a0, a1, a2 = axis[j, 0] * slope[j], axis[j, 1] * slope[j], axis[j, 2] * slope[j]
         if tree.joint_slides[j]:
             J[0, r] += a0
@@ -79,14 +88,15 @@ def _point_row(q, tree, b, point, axis, anchor, slope, J):
 
 @njit(cache=True)
 def _rotation_row(tree, b, axis, slope, J):
-    """Jacobian (3, n) of the world rotation vector of tree body b."""
-    J[:] = 0
+    """Jacobian (3, n) of the world rotation vector of tree body b, in the columns that move it."""
+    _clear(J, tree.column[b])
     J[0, 3] = J[1, 4] = J[2, 5] = 1
-    for j in range(tree.joint_body.size):
-        r = tree.joint_driver[j]
-        if r >= 0 and not tree.joint_slides[j] and tree.is_above[b, tree.joint_body[j]]:
+    for j in tree.moving[b]:
+        if j < 0:
+            break
+        if not tree.joint_slides[j]:
             for i in range(3):
-                J[i, r] += axis[j, i] * slope[j]
+                J[i, tree.joint_driver[j]] += axis[j, i] * slope[j]
 
 
 @njit(cache=True)
@@ -120,7 +130,7 @@ def _normal_equations(t, q, last, targets, limits, tree, P, R, axis, anchor, slo
         w2 = targets.point_weight[k] ** 2
         cost, squares, seen = cost + w2 * d2, squares + d2, seen + 1
         _point_row(q, tree, b, point, axis, anchor, slope, J)
-        _add_row(J, w2, e, H, g)
+        _add_row(J, w2, e, tree.column[b], H, g)
     for s in range(targets.rotation_body.size):
         if math.isnan(targets.R_segment[t, s, 0, 0]):
             continue
@@ -129,7 +139,7 @@ def _normal_equations(t, q, last, targets, limits, tree, P, R, axis, anchor, slo
         _rotation_error(R[b], targets.R_segment[t, s], e)
         cost += w2 * (e[0] ** 2 + e[1] ** 2 + e[2] ** 2)
         _rotation_row(tree, b, axis, slope, J)
-        _add_row(J, w2, e, H, g)
+        _add_row(J, w2, e, tree.column[b], H, g)
     keep = PRIOR_LAST if t > 0 else 0.0
     for i in range(6, g.size):
         to_neutral, to_last = limits.neutral[i - 6] - q[i + 1], last[i + 1] - q[i + 1]

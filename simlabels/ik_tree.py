@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from numba import njit
 
-from .musculo.body import Body
+from .musculo.body import ROOT_DOFS, Body
 
 
 class Tree(NamedTuple):
@@ -24,7 +24,8 @@ class Tree(NamedTuple):
     joint_axis: np.ndarray  # (joints, 3)
     joint_driver: np.ndarray  # (joints,) reduced column, -1 = locked
     joint_quartic: np.ndarray  # (joints, 5)
-    is_above: np.ndarray  # (bodies, bodies) bool: [i, k] body k is i or an ancestor of i
+    moving: np.ndarray  # (bodies, joints): joints that move each body, -1 behind the last
+    column: np.ndarray  # (bodies, 6 + joints): reduced columns that move each body, rising, -1 behind the last
 
 
 def build_tree(body: Body, names: list[str]) -> tuple[Tree, np.ndarray]:
@@ -55,18 +56,31 @@ def build_tree(body: Body, names: list[str]) -> tuple[Tree, np.ndarray]:
     for i, p in enumerate(parent):
         if p >= 0:
             above[i] |= above[p]
+    joint_body = np.array([place[int(m.jnt_bodyid[j])] for j in joints])
+    driver = body.driver[joints].copy()
+    moving = [[j for j, b in enumerate(joint_body) if row[b] and driver[j] >= 0] for row in above]
+    column = [[*range(ROOT_DOFS), *sorted({int(driver[j]) for j in row})] for row in moving]
     tree = Tree(
         parent=parent,
         offset_m=offset_m,
         R_rest=R_rest.reshape(-1, 3, 3),
-        joint_body=np.array([place[int(m.jnt_bodyid[j])] for j in joints]),
+        joint_body=joint_body,
         joint_slides=m.jnt_type[joints] == mujoco.mjtJoint.mjJNT_SLIDE,
         joint_axis=m.jnt_axis[joints].copy(),
-        joint_driver=body.driver[joints].copy(),
+        joint_driver=driver,
         joint_quartic=body.quartic[joints].copy(),
-        is_above=above,
+        moving=_padded(moving),
+        column=_padded(column),
     )
     return tree, np.array([place[m.body(name).id] for name in names])
+
+
+def _padded(rows: list[list[int]]) -> np.ndarray:
+    """Rows of different lengths as one array, -1 where they end; one -1 at least."""
+    out = np.full((len(rows), 1 + max(map(len, rows))), -1)
+    for row, values in zip(out, rows, strict=True):
+        row[: len(values)] = values
+    return out
 
 
 @njit(cache=True)
