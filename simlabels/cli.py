@@ -48,8 +48,8 @@ def add_make(commands) -> None:
     p.add_argument(
         "folder",
         type=Path,
-        metavar="DIR|TRIAL.trc",
-        help="folder of .bvh files and AMASS-style .npz files (manifest.csv and subjects.csv there are used), or one trial's markers",
+        metavar="DIR|TRIAL",
+        help="folder of .bvh and AMASS-style .npz files (manifest.csv and subjects.csv there are used), or a trial's markers: .trc, .c3d",
     )
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; complete shards there are kept")
     p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1; each takes 7 s to start)")
@@ -71,7 +71,7 @@ def add_make(commands) -> None:
     p.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read instead of stopping")
     trial = p.add_argument_group("one laboratory trial")
     trial.add_argument(
-        "--static", type=Path, metavar="FILE", help="the person standing still (.trc): scales the body, places the markers"
+        "--static", type=Path, metavar="FILE", help="the person standing still: scales the body, places the markers"
     )
     trial.add_argument(
         "--markers", metavar="SET", help="marker set: gait2354, rajagopal_walk, subject4, cmu41, or a .csv of your own"
@@ -143,7 +143,7 @@ def run_make(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise InputError(f"--{name.replace('_', '-')} should be positive, got {value:g}")
-    if args.folder.name.removesuffix(".gz").endswith(".trc"):
+    if args.folder.name.endswith((".trc", ".trc.gz", ".c3d")):
         return _run_trial(args)
     from .make import make_labels
     from .progress import LabelProgress

@@ -83,7 +83,7 @@ def _turned(body: Body, pelvis_m: np.ndarray, R_world_segment: np.ndarray) -> np
     return solve(targets, Limits(body.lower_rad, body.upper_rad, neutral), np.concatenate([root, neutral]), tree)[0]
 
 
-def coordinates_of(body: Body, q: np.ndarray) -> dict[str, np.ndarray]:
+def coordinates_of_body(body: Body, q: np.ndarray) -> dict[str, np.ndarray]:
     """Coordinates (T,) of reduced positions (T, 38), rad and m, named as in OpenSim's Rajagopal model; `positions_of` undone."""
     from scipy.spatial.transform import Rotation
 

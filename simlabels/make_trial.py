@@ -8,7 +8,7 @@ import numpy as np
 
 from realtime.body.errors import InputError
 
-from .coordinates import coordinates_of
+from .coordinates import coordinates_of_body
 from .dataset import LABELS, DatasetWriter, file_sha256
 from .folder import ClipFile, Subject
 from .label import ClipState, Labels, label_columns
@@ -20,9 +20,8 @@ from .readers.force_checks import check_forces, expected_support_BW, foot_points
 from .readers.forces import FootForces, read_forces
 from .readers.markers import Markers
 from .readers.table import Table, write_table
-from .readers.trc import read_trc
 from .smpl_of_body import smpl_of_body
-from .trial import TrialMotion, motion_of_markers, person_of, solve_trial
+from .trial import MARKER_SUFFIXES, TrialMotion, motion_of_markers, person_of, read_markers, solve_trial
 
 #: What no person is.
 MASS_RANGE_KG, HEIGHT_RANGE_M = (20.0, 250.0), (1.0, 2.4)
@@ -52,7 +51,7 @@ def make_trial(files: TrialFiles, out: Path, body: Body | None = None) -> dict:
     """
     _check_person(files)
     marker_set = load_marker_set(files.markers)
-    static, trial = read_trc(files.static), read_trc(files.trial)
+    static, trial = read_markers(files.static), read_markers(files.trial)
     forces = None if files.forces is None else read_forces(files.forces, files.feet)
     writer = DatasetWriter(out, LABELS, _settings(files, trial.fps))
     body = body or Body()
@@ -60,7 +59,7 @@ def make_trial(files: TrialFiles, out: Path, body: Body | None = None) -> dict:
     motion = motion_of_markers(body, placement, trial)
     state = solve_trial(body, motion, forces)
     labels, rest_m = _labels(body, motion, state)
-    name = files.trial.name.removesuffix(".gz").removesuffix(".trc")
+    name = next(files.trial.name.removesuffix(end) for end in MARKER_SUFFIXES if files.trial.name.endswith(end))
     person = Subject(mass_kg=files.mass_kg, height_m=files.height_m)
     clip = ClipFile(clip=name, path=files.trial, action="laboratory trial", person=person)
     findings = [*trial.check(), *(_check_plates(trial, marker_set, forces, files.mass_kg) if forces else ())]
@@ -127,7 +126,7 @@ def _check_plates(markers: Markers, marker_set: MarkerSet, forces: FootForces, m
 
 def _angles(body: Body, motion: TrialMotion, state: ClipState) -> Table:
     """Joint angles of the filtered motion, degrees and metres."""
-    coordinates = coordinates_of(body, state.motion.q)
+    coordinates = coordinates_of_body(body, state.motion.q)
     values = [v if name.endswith(("_tx", "_ty", "_tz")) else np.degrees(v) for name, v in coordinates.items()]
     return Table(
         time_s=motion.time_s,

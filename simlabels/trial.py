@@ -1,6 +1,7 @@
 """A laboratory trial through the chain: markers or joint angles, with or without force plates, to forces and activations."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,11 +14,15 @@ from .marker_place import Placement, place_markers, trial_kinematics
 from .marker_set import MarkerSet
 from .musculo.body import Body
 from .musculo.scale import SEGMENTS, scale_body
+from .readers.c3d import read_c3d
 from .readers.forces import FootForces, wrench_at_origin
 from .readers.markers import Markers
 from .readers.motion import coordinates_of
 from .readers.table import Table
+from .readers.trc import read_trc
 
+#: What markers come in.
+MARKER_SUFFIXES = (".trc", ".trc.gz", ".c3d")
 #: Markers absent for longer than this are done without, shorter gaps are bridged.
 LONGEST_GAP_S = 0.1
 
@@ -30,6 +35,17 @@ class TrialMotion:
     time_s: np.ndarray  # (T,)
     fps: float
     rms_m: np.ndarray | None  # (T,) distance of the markers; None without markers
+
+
+def read_markers(path: Path) -> Markers:
+    """Markers of a .trc or .c3d file.
+
+    Raises:
+        InputError: another suffix, or the file cannot be read.
+    """
+    if not path.name.endswith(MARKER_SUFFIXES):
+        raise InputError(f"{path}: markers come in {', '.join(MARKER_SUFFIXES)}")
+    return read_c3d(path) if path.suffix == ".c3d" else read_trc(path)
 
 
 def person_of(body: Body, static: Markers, marker_set: MarkerSet, mass_kg: float) -> Placement:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..coordinates import coordinates_of
+from ..coordinates import coordinates_of_body
 from ..label import R_MJ_WORLD, ClipState
 from ..marker_set import load_marker_set
 from ..musculo.body import Body
 from ..readers.forces import read_forces
-from ..readers.motion import coordinates_of as coordinates_of_table
-from ..readers.motion import read_opensim_motion
+from ..readers.motion import coordinates_of, read_opensim_motion
 from ..readers.table import read_table
 from ..readers.trc import read_trc
 from ..trial import TrialMotion, motion_of_angles, motion_of_markers, person_of, plate_wrench, solve_trial
@@ -83,7 +82,7 @@ def _angle_differences_deg(body: Body, motion: TrialMotion, trial: Trial) -> dic
     """
     assert trial.angles is not None
     table = read_opensim_motion(trial.angles, in_degrees=trial.angles_in_degrees)
-    theirs, ours = coordinates_of_table(table), coordinates_of(body, motion.q)
+    theirs, ours = coordinates_of(table), coordinates_of_body(body, motion.q)
     knees = [theirs[f"knee_angle_{s}"] for s in "rl"]
     out = {}
     for name, values in ours.items():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from realtime.body.errors import InputError
-from simlabels.coordinates import coordinates_of, positions_of
+from simlabels.coordinates import coordinates_of_body, positions_of
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def walk():
 
 
 def test_there_and_back(body, walk):
-    back = coordinates_of(body, positions_of(body, walk))
+    back = coordinates_of_body(body, positions_of(body, walk))
     for name, values in walk.items():
         # The lumbar joint bends by coupled vertebrae and the shoulder's scapula follows: their rotations are met, not given.
         tolerance = 0.02 if name.startswith(("lumbar", "arm")) else 1e-6 if name.startswith(("hip", "knee", "ankle")) else 2e-3

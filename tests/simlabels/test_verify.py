@@ -8,7 +8,7 @@ import pytest
 
 from realtime.body.errors import InputError, UnknownName
 from simlabels.cli import main
-from simlabels.coordinates import coordinates_of
+from simlabels.coordinates import coordinates_of_body
 from simlabels.label import R_MJ_WORLD, solve_clip
 from simlabels.marker_place import place_markers, trial_kinematics
 from simlabels.musculo.scale import scale_body
@@ -76,7 +76,7 @@ def laboratory(body, marker_set, tmp_path):  # noqa: F811
     ]
     (folder / "set.csv").write_text("name,body,x_m,y_m,z_m,landmark\n" + "\n".join(rows) + "\n")
     found = trial_kinematics(body, place_markers(body, marker_set, static_m, MASS_KG), names, trial_m)
-    angles = {name: values for name, values in coordinates_of(body, found.q).items() if not name.startswith("mtp")}
+    angles = {name: values for name, values in coordinates_of_body(body, found.q).items() if not name.startswith("mtp")}
     columns = np.stack(list(angles.values()), axis=1)
     write_table(folder / "ik.mot", Table(time_s=t, columns=tuple(angles), values=columns, in_degrees=False, name="ik"))
     state = solve_clip(body, found.q, FPS)
