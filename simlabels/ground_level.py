@@ -41,8 +41,8 @@ def ground_heights_m(sole_m: np.ndarray, belt_m_s: np.ndarray, fps: float) -> np
     """Height (T, 2) of the ground under each foot.
 
     One floor under both, unless the feet prove steps: places where one foot rests alone, so that the body must stand on it, at
-    heights that differ by more than `STEP_M`. A foot that is held still in the air proves nothing. Between its proven places
-    a foot has the ground of the one that is nearest in time.
+    heights that differ by more than `STEP_M`. A foot that is held still in the air proves nothing, nor do two that hang: a floor
+    that only follows them is not believed. Between its proven places a foot has the ground of the one that is nearest in time.
     """
     T = len(sole_m)
     flat = np.repeat(floor_height_m(sole_m, fps)[:, None], 2, axis=1)
@@ -53,18 +53,26 @@ def ground_heights_m(sole_m: np.ndarray, belt_m_s: np.ndarray, fps: float) -> np
     alone = max(1, round(REST_S * fps))
     proven = [r for r in rests if (~is_at_rest[r[1] : r[2], 1 - r[0]]).sum() >= alone]
     proven += [r for r in rests if r not in proven and any(_stands_beside(r, p) for p in proven)]
-    heights = [height for *_, height in proven]
-    if not proven or max(heights) - min(heights) < STEP_M:
+    if not proven:
         return flat
+    heights = [height for *_, height in proven]
+    if max(heights) - min(heights) < STEP_M:
+        level = _nearest_levels(proven, T)[:, None]
+        return np.where(np.abs(flat - level) < STEP_M, flat, level)
     out = flat.copy()
     for foot in (0, 1):
-        own = sorted((start, end, height) for f, start, end, height in proven if f == foot)
+        own = [rest for rest in proven if rest[0] == foot]
         if own:
-            t = np.arange(T)[:, None]
-            starts, ends, levels = (np.array(x) for x in zip(*own, strict=True))
-            away = np.maximum(np.maximum(starts - t, t - ends + 1), 0)
-            out[:, foot] = levels[away.argmin(1)]
+            out[:, foot] = _nearest_levels(own, T)
     return out
+
+
+def _nearest_levels(rests: list[tuple[int, int, int, float]], frames: int) -> np.ndarray:
+    """Height (T,) of the rest that is nearest in time."""
+    _, starts, ends, levels = (np.array(x) for x in zip(*sorted(rests, key=lambda rest: rest[1]), strict=True))
+    t = np.arange(frames)[:, None]
+    away = np.maximum(np.maximum(starts - t, t - ends + 1), 0)
+    return levels[away.argmin(1)]
 
 
 def _rests(sole_m: np.ndarray, belt_m_s: np.ndarray, fps: float) -> list[tuple[int, int, int, float]]:

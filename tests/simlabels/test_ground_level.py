@@ -60,6 +60,17 @@ def test_a_foot_held_in_the_air_stands_on_nothing(lifted_m):
     np.testing.assert_allclose(heights_m, 0, atol=0.02)
 
 
+def test_feet_that_hang_stand_on_nothing():
+    """Walking, then hanging from a bar with both feet still: the floor stays where it was walked on."""
+    walk = steps(np.zeros(6))
+    hang = np.repeat(walk[-1:], 90, axis=0)
+    hang[:, POINTS:, 0] += hang[0, 0, 0] - hang[0, POINTS, 0]  # feet together
+    hang[..., 2] += np.minimum(np.arange(90) / 10, 1)[:, None] * 0.4
+    heights_m = ground_heights_m(np.concatenate([walk, hang]), STILL, FPS)
+    np.testing.assert_allclose(heights_m, 0, atol=0.08)
+    np.testing.assert_allclose(heights_m[-60:], 0, atol=0.01)
+
+
 def test_a_belt_is_known_and_skating_is_none():
     walk = steps(np.zeros(10))
     t = np.arange(len(walk)) / FPS
