@@ -15,7 +15,7 @@ def package(folder, text):
 def test_another_source_is_another_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("BIOHUMAN_CACHE", str(tmp_path / "cache"))
     folders = []
-    for text in ("x = 1", "x = 2", "x = 1"):
+    for text in ("njit = 1", "njit = 2", "njit = 1"):
         monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
         folders.append(keep_apart(package(tmp_path / "p", text)))
     assert folders[0] == folders[2] != folders[1]
@@ -24,7 +24,7 @@ def test_another_source_is_another_folder(tmp_path, monkeypatch):
 
 def test_who_chose_a_folder_keeps_it(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/mine")
-    assert keep_apart(package(tmp_path / "p", "x = 1")) is None
+    assert keep_apart(package(tmp_path / "p", "njit = 1")) is None
 
 
 def test_a_changed_callee_is_compiled_again(tmp_path):
