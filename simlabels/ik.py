@@ -1,15 +1,11 @@
 """Inverse kinematics: SMPL-24 joints and segment rotations to reduced positions of the body. World: MuJoCo's, Z up, metres."""
 
-# MuJoCo fills its module from binaries that have no stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 
 from .ik_solver import Limits, Targets, solve
-from .ik_tree import build_tree
+from .ik_tree import Tree, build_tree, segment_poses
 from .musculo.body import Body
 from .musculo.scale import LANDMARKS
 
@@ -60,7 +56,7 @@ def inverse_kinematics(body: Body, joints_m: np.ndarray, R_joints: np.ndarray | 
         every = max(1, len(joints_m) // CALIBRATION_FRAMES)
         some = targets._replace(point_m=targets.point_m[::every].copy(), R_segment=targets.R_segment[::every].copy())
         for _ in range(2):
-            _place_landmarks(body, solve(some, limits, q0, tree)[0], some)
+            _place_landmarks(solve(some, limits, q0, tree)[0], some, tree)
     return Kinematics(*solve(targets, limits, q0, tree))
 
 
@@ -77,17 +73,10 @@ def _first_guess(body: Body, joints_m: np.ndarray, R_joints: np.ndarray | None, 
     return np.concatenate([root, neutral])
 
 
-def _place_landmarks(body: Body, q: np.ndarray, targets: Targets) -> None:
+def _place_landmarks(q: np.ndarray, targets: Targets, tree: Tree) -> None:
     """Writes into `targets.offset_m` where the calibrated landmarks lie in their segments: the median over frames."""
-    m, d = body.model, body.data
-    qpos = body.full_positions(q)
-    ids = [m.body(name).id for name, _ in LANDMARKS.values()]
-    local_m = np.zeros((len(q), len(ids), 3))
-    for t in range(len(q)):
-        d.qpos[:] = qpos[t]
-        mujoco.mj_kinematics(m, d)
-        R_world_segment = d.xmat[ids].reshape(-1, 3, 3)
-        local_m[t] = ((targets.point_m[t] - d.xpos[ids])[:, None] @ R_world_segment)[:, 0]
+    position_m, R = segment_poses(q, tree, targets.point_body)
+    local_m = ((targets.point_m - position_m)[:, :, None] @ R)[:, :, 0]
     for k, joint in enumerate(LANDMARKS):
         if joint in CALIBRATED and np.isfinite(local_m[:, k]).all():
             targets.offset_m[k] = np.clip(np.median(local_m[:, k], axis=0), -CALIBRATION_LIMIT_M, CALIBRATION_LIMIT_M)

@@ -5,13 +5,9 @@ markers; soles are level and toes straight in the static trial, whatever shoes d
 where they were. World: MuJoCo's, Z up, metres.
 """
 
-# MuJoCo fills its module from binaries that have no stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 
 from realtime.body.errors import InputError
@@ -19,6 +15,7 @@ from realtime.body.rotations import least_rotation
 
 from .contact import POINTS, sole_points
 from .ik import Kinematics
+from .ik_tree import build_tree, segment_poses
 from .marker_ik import marker_inverse_kinematics
 from .marker_set import BONY_WEIGHT, CLUSTER_WEIGHT, MarkerSet
 from .musculo.body import Body
@@ -220,12 +217,6 @@ def _anatomy(
 
 def _places_m(body: Body, q: np.ndarray, segments: Sequence[str], marker_m: np.ndarray) -> np.ndarray:
     """Median place (M, 3) of each marker (T, M, 3) in its segment; each is seen in some frame."""
-    m, d = body.model, body.data
-    qpos = body.full_positions(q)
-    ids = [m.body(segment).id for segment in segments]
-    local_m = np.zeros((len(q), len(ids), 3))
-    for t in range(len(q)):
-        d.qpos[:] = qpos[t]
-        mujoco.mj_kinematics(m, d)
-        local_m[t] = ((marker_m[t] - d.xpos[ids])[:, None] @ d.xmat[ids].reshape(-1, 3, 3))[:, 0]
-    return np.nanmedian(local_m, axis=0)
+    tree, at = build_tree(body, list(segments))
+    position_m, R = segment_poses(q, tree, at)
+    return np.nanmedian(((marker_m - position_m)[:, :, None] @ R)[:, :, 0], axis=0)
