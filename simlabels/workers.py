@@ -1,0 +1,175 @@
+"""Who does the work: processes of this machine here, a cluster in `cluster`. Jobs go in, results come out in the jobs' order.
+
+A worker can be killed at any moment (out of memory, a machine that is switched off). Its job is given to another worker; a job
+whose worker was killed three times is given up, because it may be the reason.
+"""
+
+import os
+import signal
+from abc import ABC, abstractmethod
+from bisect import insort
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import Any
+
+ATTEMPTS = 3
+#: Jobs handed to each worker: one in hand, one waiting, so that it need not wait while results are written.
+PER_WORKER = 2
+#: Jobs ahead of the next one to come out, for each worker: how many finished results may wait for a slow one.
+AHEAD = 8
+
+
+class WorkerLost(Exception):
+    """A job's worker is no more; `in_hand`: this is the job that it was doing."""
+
+    def __init__(self, in_hand: bool = True):
+        super().__init__(in_hand)
+        self.in_hand = in_hand
+
+
+class Workers(ABC):
+    """A context manager; subclasses say how a job is started, awaited and collected.
+
+    Args:
+        given_up: makes the result of a job whose worker was killed `ATTEMPTS` times.
+    """
+
+    def __init__(self, given_up: Callable[[Any], Any]):
+        self._given_up = given_up
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Jobs done at a time, now."""
+
+    @abstractmethod
+    def submit(self, job: Any) -> Any:
+        """Starts a job; returns a handle."""
+
+    @abstractmethod
+    def finished(self, handles: list) -> list:
+        """Those of `handles` whose job has ended, at least one, in order."""
+
+    @abstractmethod
+    def result(self, handle: Any) -> Any:
+        """What the ended job gave, or the exception that it raised.
+
+        Raises:
+            WorkerLost: it ended with its worker.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the workers."""
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, jobs: Sequence) -> Iterator:
+        """Results of `jobs` in their order."""
+        waiting, flying, lost, ready = deque(range(len(jobs))), {}, Counter(), {}
+        for following in range(len(jobs)):
+            while following not in ready:
+                count = max(1, self.count)
+                while waiting and len(flying) < PER_WORKER * count and waiting[0] < following + AHEAD * count:
+                    number = waiting.popleft()
+                    flying[self.submit(jobs[number])] = number
+                for handle in self.finished(list(flying)):
+                    number = flying.pop(handle)
+                    try:
+                        ready[number] = self.result(handle)
+                    except WorkerLost as error:
+                        lost[number] += error.in_hand
+                        if lost[number] < ATTEMPTS:
+                            insort(waiting, number)
+                        else:
+                            ready[number] = self._given_up(jobs[number])
+            yield ready.pop(following)
+
+
+class LocalWorkers(Workers):
+    """Processes of this machine, one core each. They live as long as this object, and not longer than this process.
+
+    Args:
+        work: a module's function; what it needs once a process it keeps in its module.
+    """
+
+    def __init__(self, work: Callable[[Any], Any], given_up: Callable[[Any], Any], count: int):
+        super().__init__(given_up)
+        # Workers compute on one core each; without this every one of them starts a BLAS thread per core.
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+        self._work = work
+        self._processes = [_Process() for _ in range(count)]
+        self._of: dict[Future, _Process] = {}
+
+    @property
+    def count(self) -> int:
+        return len(self._processes)
+
+    def submit(self, job: Any) -> Future:
+        process = min(self._processes, key=lambda p: len(p.queue))
+        try:
+            future = process.submit(self._work, job)
+        except BrokenProcessPool:  # killed while it had nothing to do
+            future = self._replace(process).submit(self._work, job)
+        self._of[future] = next(p for p in self._processes if future in p.queue)
+        return future
+
+    def finished(self, handles: list[Future]) -> list[Future]:
+        done = wait(handles, return_when=FIRST_COMPLETED).done
+        return [handle for handle in handles if handle in done]
+
+    def result(self, handle: Future) -> Any:
+        process = self._of.pop(handle)
+        try:
+            result = handle.result()
+        except BrokenProcessPool as error:
+            in_hand = process.queue[0] is handle  # stays so: a dead process's queue is left as it was
+            if process in self._processes:
+                self._replace(process)
+            raise WorkerLost(in_hand) from error
+        process.queue.remove(handle)
+        return result
+
+    def _replace(self, process: "_Process") -> "_Process":
+        new = _Process()
+        self._processes[self._processes.index(process)] = new
+        return new
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Process:
+    """One process and its jobs, oldest first. A pool of its own, because a pool does not say whose process was killed."""
+
+    def __init__(self) -> None:
+        self.pool = ProcessPoolExecutor(1, get_context("spawn"), _start_process)
+        self.queue: deque[Future] = deque()
+
+    def submit(self, work: Callable[[Any], Any], job: Any) -> Future:
+        future = self.pool.submit(work, job)
+        self.queue.append(future)
+        return future
+
+
+def _start_process() -> None:
+    """Ctrl-C is left to the parent; if the parent is killed, this process ends too instead of waiting for jobs for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None, "runs in a worker only"
+    parent.join()
+    os._exit(1)
