@@ -8,10 +8,14 @@ Rules where the format is silent:
 """
 
 import gzip
+import math
+import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
 from realtime.body.errors import InputError
 
@@ -34,7 +38,11 @@ class Bvh:
     unit_m: float
 
     def forward(self) -> tuple[np.ndarray, np.ndarray]:
-        """Joint positions (T, J, 3), m, and global rotations (T, J, 3, 3)."""
+        """Joint positions (T, J, 3), m, and global rotations (T, J, 3, 3); worked out once."""
+        return self._posed
+
+    @cached_property
+    def _posed(self) -> tuple[np.ndarray, np.ndarray]:
         position, R = np.zeros((*self.R_local.shape[:2], 3)), np.zeros_like(self.R_local)
         for j, p in enumerate(self.parents):
             position[:, j] = self.root_m if p < 0 else position[:, p] + R[:, p] @ self.offsets_m[j]
@@ -168,9 +176,13 @@ def _frames(path: Path, lines: list[str], frames: int, channels: int) -> np.ndar
         if found != channels:
             raise InputError(f"{path}: frame {i} should have {channels} numbers, found {found}; it is cut short or damaged")
     try:
-        values = np.array(" ".join(lines).split(), dtype=float)
-    except ValueError as error:
-        raise InputError(f"{path}: {error} in the MOTION block") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # numpy only warns of what is no number
+            values = np.fromstring(" ".join(lines), sep=" ")
+    except (ValueError, DeprecationWarning):
+        for line in lines:
+            _numbers(path, line.split(), "the MOTION block")
+        raise InputError(f"{path}: the MOTION block holds something that is no number") from None
     if not np.isfinite(values).all():
         raise InputError(f"{path}: a number in the MOTION block is not finite")
     return values.reshape(frames, channels)
@@ -189,15 +201,30 @@ def _unit_m(path: Path, joints: _Joints) -> float:
 
 def _transforms(joints: _Joints, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Local rotations (T, J, 3, 3) and root positions (T, 3) in file units."""
-    R_local = np.tile(np.eye(3), (len(values), len(joints.names), 1, 1))
-    root = np.zeros((len(values), 3))
+    root, turns = np.zeros((len(values), 3)), []
     for k, (j, channel) in enumerate(joints.channels):
         axis = "XYZ".index(channel[0])
         if channel.endswith("rotation"):
-            R_local[:, j] = R_local[:, j] @ axis_rotation(np.radians(values[:, k]), axis)
+            turns.append((k, j, axis))
         elif j == 0:
             root[:, axis] = values[:, k]
-    return R_local, root
+    columns, at, axes = (np.array(part, np.int64) for part in zip(*turns, strict=True)) if turns else ([np.zeros(0, int)] * 3)
+    return _turned(np.radians(values[:, columns]), at, axes, len(joints.names)), root
+
+
+@njit(cache=True)
+def _turned(angle_rad, joint, axis, joints):
+    """Rotations (T, J, 3, 3): each joint's turns about its own axes, in their order."""
+    R = np.zeros((len(angle_rad), joints, 3, 3))
+    for t in range(len(angle_rad)):
+        for j in range(joints):
+            R[t, j, 0, 0] = R[t, j, 1, 1] = R[t, j, 2, 2] = 1.0
+        for k in range(joint.size):
+            s, c = math.sin(angle_rad[t, k]), math.cos(angle_rad[t, k])
+            m, i, l = R[t, joint[k]], (axis[k] + 1) % 3, (axis[k] + 2) % 3
+            for r in range(3):
+                m[r, i], m[r, l] = c * m[r, i] + s * m[r, l], c * m[r, l] - s * m[r, i]
+    return R
 
 
 def axis_rotation(angle_rad: np.ndarray | float, axis: int) -> np.ndarray:

@@ -110,7 +110,7 @@ def test_wrong_number_of_channels(bvh_file, tmp_path):
 
 def test_not_a_number(bvh_file, tmp_path):
     lines = bvh_file.read_text().splitlines()
-    for word, message in (("nan", "not finite"), ("1,5", "could not convert")):
+    for word, message in (("nan", "not finite"), ("1,5", "should be numbers, found .*1,5")):
         path = tmp_path / "a.bvh"
         path.write_text("\n".join([*lines[:-1], lines[-1].rsplit(" ", 1)[0] + f" {word}"]))
         with pytest.raises(InputError, match=message):
