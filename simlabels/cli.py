@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from realtime.body.errors import BioHumanError, InputError, OutputError
@@ -9,10 +10,13 @@ from realtime.body.errors import BioHumanError, InputError, OutputError
 EXAMPLES = """\
 examples:
   biohuman-labels make cmu_bvh --out ~/biohuman-data/labels --jobs 2
+  biohuman-labels make /shared/cmu_bvh --out /shared/labels --cluster ray --address 10.0.0.1:6379
   biohuman-labels make my_capture --out labels --source-fps 60 --skip-bad
   biohuman-labels smpl-body SMPLH_FEMALE.npz --out female.npz --gender female
   biohuman-labels make amass_clips --out labels --smpl-body female.npz --smpl-body male.npz
   biohuman-labels make walk.trc --static static.trc --markers rajagopal_walk --mass 71.5 --grf grf.mot --out walk
+  biohuman-labels inspect ~/biohuman-data/labels --out labels.html
+  biohuman-labels plot cmu_bvh/07_01.bvh --out walk.svg
   biohuman-labels verify --reference my_laboratory
   biohuman-labels pairs rendered_pairs --labels ~/biohuman-data/labels --out ~/biohuman-data/pairs
 """
@@ -40,6 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_pairs(commands)
     add_smpl_body(commands)
     add_verify(commands)
+    add_inspect(commands)
+    add_plot(commands)
     return parser
 
 
@@ -52,7 +58,11 @@ def add_make(commands) -> None:
         help="folder of .bvh and AMASS-style .npz files (manifest.csv and subjects.csv there are used), or a trial's markers: .trc, .c3d",
     )
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; complete shards there are kept")
-    p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1; each takes 7 s to start)")
+    p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1; each takes some seconds to start)")
+    p.add_argument(
+        "--cluster", choices=("ray",), help="work on a Ray cluster: --jobs cores of this machine, or the one at --address"
+    )
+    p.add_argument("--address", metavar="ADDR", help="running Ray cluster that this machine is a part of: HOST:PORT, or auto")
     p.add_argument(
         "--fps", type=float, default=30.0, help="frames a second of the labels; faster motion is resampled (default: 30)"
     )
@@ -85,7 +95,68 @@ def add_make(commands) -> None:
         "--left", metavar="PLATE", help="plate under the left foot, such as ground_force_2, where names do not say"
     )
     trial.add_argument("--right", metavar="PLATE", help="plate under the right foot")
+    add_choices(p)
     p.set_defaults(run=run_make)
+
+
+def add_choices(p: argparse.ArgumentParser) -> None:
+    from .choices import COSTS, CUTOFF_HZ, SOLVERS
+
+    group = p.add_argument_group(
+        "choices",
+        "recorded in dataset.json; the defaults are those of the published figures, docs/labels.md says what each does",
+    )
+    group.add_argument(
+        "--cost",
+        choices=COSTS,
+        default=COSTS[0],
+        help="of a muscle: volume x activation^2 (default), activation^2, or activation^3",
+    )
+    group.add_argument("--passive", action="store_true", help="passive fibre forces")
+    group.add_argument(
+        "--activation-dynamics", action="store_true", help="activations change no faster than muscles activate and deactivate"
+    )
+    group.add_argument(
+        "--cutoff", type=float, default=CUTOFF_HZ, metavar="HZ", help="low-pass of motion and forces (default: %(default)g)"
+    )
+    group.add_argument("--no-smooth", action="store_true", help="`activation` as the optimisation gave it")
+    group.add_argument(
+        "--reject-above",
+        action="append",
+        default=[],
+        metavar="NAME=X",
+        help="another limit: ik_m, force_BW, moment_BW_m or reserve_Nm_per_kg; repeat for more",
+    )
+    group.add_argument(
+        "--solver", choices=SOLVERS, default=SOLVERS[0], help="of the muscles: ours (default), or the library piqp, slow"
+    )
+
+
+def _choices_of(args: argparse.Namespace):
+    from .choices import Choices, limits_of
+
+    return Choices(
+        cost=args.cost,
+        passive=args.passive,
+        activation_dynamics=args.activation_dynamics,
+        cutoff_Hz=args.cutoff,
+        smooth=not args.no_smooth,
+        reject_above=limits_of(args.reject_above),
+        solver=args.solver,
+    )
+
+
+def _workers_of(args: argparse.Namespace):
+    """The cluster that was asked for; None where there is none."""
+    if args.cluster is None:
+        if args.address is not None:
+            raise InputError("--address is that of a cluster; give --cluster ray too")
+        return nullcontext()
+    if args.address is not None and args.jobs > 1:
+        raise InputError("--jobs is for this machine; the cluster at --address has its own cores: leave --jobs out")
+    from .make import ray_workers
+
+    return ray_workers(args.address, cores=args.jobs)
 
 
 def _run_trial(args: argparse.Namespace) -> int:
@@ -105,7 +176,7 @@ def _run_trial(args: argparse.Namespace) -> int:
         forces=args.grf,
         feet=None if args.left is None else {"left": args.left, "right": args.right},
     )
-    tell(make_trial(files, args.out), args.out)
+    tell(make_trial(files, args.out, choices=_choices_of(args)), args.out)
     return 0
 
 
@@ -135,6 +206,51 @@ def run_verify(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def add_inspect(commands) -> None:
+    p = commands.add_parser(
+        "inspect",
+        help="what is in a finished label dataset, as one HTML page",
+        description="Coverage, ranges, residuals, reasons of rejection, worst clips, plots: one self-contained page without scripts.",
+    )
+    p.add_argument("folder", type=Path, metavar="DIR", help="folder that `make` wrote")
+    p.add_argument("--out", type=Path, metavar="FILE", help="page to write (default: DIR/inspect.html)")
+    p.add_argument("--json", action="store_true", help="print the figures as one JSON object; a page only where --out says")
+    p.set_defaults(run=run_inspect)
+
+
+def run_inspect(args: argparse.Namespace) -> int:
+    from .needs import need
+
+    need(("pyarrow", "matplotlib"))
+    from .inspect.command import run
+
+    return run(args)
+
+
+def add_plot(commands) -> None:
+    p = commands.add_parser(
+        "plot",
+        help="labels one clip and draws its ground forces, pelvis and muscles over time",
+        description="Left foot blue, right foot orange; red: rejected frames, "
+        "grey: only because the manifest says that something else than the feet carries.",
+    )
+    p.add_argument("clip", type=Path, metavar="CLIP", help=".bvh, .bvh.gz or .npz; the manifest.csv beside it is used")
+    p.add_argument("--out", type=Path, required=True, metavar="FILE", help="picture to write, .svg or .png")
+    p.add_argument("--start", type=float, metavar="S", help="draw from here (default: the beginning)")
+    p.add_argument("--end", type=float, metavar="S", help="draw to here (default: the end)")
+    p.set_defaults(run=run_plot)
+
+
+def run_plot(args: argparse.Namespace) -> int:
+    from .needs import need
+
+    need()
+    need(("matplotlib",))
+    from .inspect.command import run_plot
+
+    return run_plot(args)
+
+
 def run_make(args: argparse.Namespace) -> int:
     from .needs import need
 
@@ -148,7 +264,8 @@ def run_make(args: argparse.Namespace) -> int:
     from .make import make_labels
     from .progress import LabelProgress
 
-    with LabelProgress() as progress:
+    choices = _choices_of(args)
+    with _workers_of(args) as workers, LabelProgress() as progress:
         summary = make_labels(
             args.folder,
             args.out,
@@ -157,7 +274,9 @@ def run_make(args: argparse.Namespace) -> int:
             smpl_bodies=args.smpl_body,
             up=args.up,
             jobs=args.jobs,
+            workers=workers,
             skip_bad=args.skip_bad,
+            choices=choices,
             on_start=progress.start,
             on_clip=progress.advance,
         )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from .dynamics import CUTOFF_HZ, Mechanics, low_pass
+from .choices import CUTOFF_HZ
+from .dynamics import Mechanics, low_pass
 from .ground_level import belt_velocity_m_s, ground_heights_m
 from .musculo.body import Body
 from .optimise import BoxQP, solve_warm
@@ -55,7 +56,9 @@ def sole_points(body: Body) -> list[tuple[int, np.ndarray]]:
     return points
 
 
-def ground_forces(body: Body, mechanics: Mechanics, fps: float, floor_m: float | None = None) -> Ground:
+def ground_forces(
+    body: Body, mechanics: Mechanics, fps: float, floor_m: float | None = None, cutoff_Hz: float = CUTOFF_HZ
+) -> Ground:
     """Contact forces of every frame from the root wrench that the motion needs; an unknown floor is estimated."""
     sole_m = mechanics.sole_m
     T, K = sole_m.shape[:2]
@@ -71,7 +74,7 @@ def ground_forces(body: Body, mechanics: Mechanics, fps: float, floor_m: float |
     compliance = np.repeat(np.square(ROOT_COMPLIANCE_BW), 3)
     share, steps = _solve_contacts(A.reshape(T, 4 * K, 6), weight, most, compliance, mechanics.root_wrench / body.weight_N)
     force_N = (share.reshape(T, K, 4, 1) * directions).sum(2) * body.weight_N
-    force_N = low_pass(force_N, fps, CUTOFF_HZ)  # smooth hand-over between the feet
+    force_N = low_pass(force_N, fps, cutoff_Hz)  # smooth hand-over between the feet
     return Ground(force_N, _on_calcaneus(force_N, mechanics), gate, belt_m_s, floor, steps)
 
 

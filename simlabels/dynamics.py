@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from .choices import CUTOFF_HZ
 from .musculo.body import ROOT_DOFS, Body
 from .musculo.chain import build_chain, empty_state, place
 from .musculo.newton_euler import empty_sweep, generalised_forces, jacobian
 from .musculo.paths import build_paths, empty_room, lengths_and_arms
 from .musculo.vectors import plus, put, rotated, row
 
-CUTOFF_HZ = 6.0  # walking; -3 dB after both passes
 #: A filter run forward and backward has -6 dB at its cutoff; dividing the cutoff by this restores -3 dB (Winter 2009).
 _TWO_PASSES = 0.802
 _PADDING_S = 1.5

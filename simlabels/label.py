@@ -12,6 +12,7 @@ from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import InputError
 from realtime.body.rotations import to_quat_wxyz
 
+from .choices import DEFAULT, Choices, RejectAbove
 from .contact import LOADED_BW, Ground, contact_states, ground_forces, pressure_centres_m, pushes_N, sole_points
 from .dynamics import Mechanics, Motion, derivatives, inverse_dynamics
 from .ik import inverse_kinematics
@@ -25,7 +26,6 @@ R_MJ_WORLD = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 FEWEST_FRAMES = 12
 SMOOTH_WINDOW, SMOOTH_ORDER, SMOOTH_FPS = 11, 2, 30
 
-LIMITS = {"ik_m": 0.05, "force_BW": 0.2, "moment_BW_m": 0.1, "reserve_Nm_per_kg": 0.25}
 #: Filters and smoothing smear a bad frame over this many on either side, at 30 frames a second.
 SMEARED_FRAMES = 6
 #: At a hanging arm no muscle moves this coordinate; its reserve takes a tiny moment and says nothing.
@@ -43,7 +43,14 @@ class Labels:
     seconds: dict[str, float]  # CPU time of each stage
 
 
-def label_clip(body: Body, motion: SmplMotion, *, contact_elsewhere: bool = False, mass_kg: float | None = None) -> Labels:
+def label_clip(
+    body: Body,
+    motion: SmplMotion,
+    *,
+    contact_elsewhere: bool = False,
+    mass_kg: float | None = None,
+    choices: Choices = DEFAULT,
+) -> Labels:
     """Labels of a clip whose floor is at y = 0; `body` is scaled to the person and left so.
 
     Args:
@@ -67,8 +74,8 @@ def label_clip(body: Body, motion: SmplMotion, *, contact_elsewhere: bool = Fals
     clock.lap("scale")
     kinematics = inverse_kinematics(body, joints_mj, R_mj)
     clock.lap("ik")
-    state = solve_clip(body, kinematics.q, motion.fps, clock=clock)
-    own, frames = label_columns(body, motion, state, kinematics.rms_m, contact_elsewhere)
+    state = solve_clip(body, kinematics.q, motion.fps, choices=choices, clock=clock)
+    own, frames = label_columns(body, motion, state, kinematics.rms_m, contact_elsewhere, choices)
     clock.lap("columns")
     return Labels(frames=frames, own_reject=own, stature_m=motion.stature_m, mass_kg=mass_kg, seconds=clock.seconds)
 
@@ -92,6 +99,7 @@ def solve_clip(
     *,
     foot_wrench: np.ndarray | None = None,
     floor_m: float | None = None,
+    choices: Choices = DEFAULT,
     clock: "_Clock | None" = None,
 ) -> ClipState:
     """Dynamics and activations of reduced positions (T, 38).
@@ -101,11 +109,11 @@ def solve_clip(
         floor_m: height of the floor if it is known better than by the feet.
     """
     clock = clock or _Clock()
-    motion = derivatives(q, fps)
+    motion = derivatives(q, fps, choices.cutoff_Hz)
     clock.lap("filter")
     mechanics = inverse_dynamics(body, motion, sole_points(body))
     clock.lap("mujoco")
-    ground = ground_forces(body, mechanics, fps, floor_m)
+    ground = ground_forces(body, mechanics, fps, floor_m, choices.cutoff_Hz)
     wrench = ground.foot_wrench
     if foot_wrench is not None:
         moment = foot_wrench[..., 3:] - np.cross(mechanics.foot_m, foot_wrench[..., :3])
@@ -113,9 +121,8 @@ def solve_clip(
     force = mechanics.force - np.einsum("tsk,tskn->tn", wrench, mechanics.foot_jacobian)
     clock.lap("contact")
     dofs = (body.muscle_dofs.count, body.muscle_dofs.joint)
-    activations = solve_activations(
-        force[:, ROOT_DOFS:], mechanics.moment_arm_m, mechanics.length_m, mechanics.speed_m_s, dofs, body.muscles
-    )
+    paths = (mechanics.moment_arm_m, mechanics.length_m, mechanics.speed_m_s)
+    activations = solve_activations(force[:, ROOT_DOFS:], *paths, dofs, body.muscles, choices, fps)
     clock.lap("optimise")
     return ClipState(motion, mechanics, ground, force, activations, foot_wrench)
 
@@ -131,21 +138,26 @@ def smooth(activation: np.ndarray, fps: float) -> np.ndarray:
 
 
 def label_columns(
-    body: Body, motion: SmplMotion, state: ClipState, ik_rms_m: np.ndarray, contact_elsewhere: bool = False
+    body: Body,
+    motion: SmplMotion,
+    state: ClipState,
+    ik_rms_m: np.ndarray,
+    contact_elsewhere: bool = False,
+    choices: Choices = DEFAULT,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Bits of REJECT_REASONS by each frame's own criteria (T,), and the columns of LABEL_FRAMES but clip and frame."""
-    own = _own_reject(body, state, ik_rms_m, contact_elsewhere)
-    return own, _columns(body, motion, state, ik_rms_m, smeared(own, motion.fps))
+    own = _own_reject(body, state, ik_rms_m, contact_elsewhere, choices.reject_above)
+    return own, _columns(body, motion, state, ik_rms_m, smeared(own, motion.fps), choices.smooth)
 
 
-def _own_reject(body: Body, state: ClipState, ik_rms_m: np.ndarray, contact_elsewhere: bool) -> np.ndarray:
+def _own_reject(body: Body, state: ClipState, ik_rms_m: np.ndarray, contact_elsewhere: bool, above: RejectAbove) -> np.ndarray:
     named = [i for i, joint in enumerate(body.joints) if not joint.startswith(SINGULAR_JOINT)]
     reserve = np.abs(state.activations.reserve_Nm[:, named]).max(1)
     bad = {
-        "ik": ik_rms_m > LIMITS["ik_m"],
-        "force": np.linalg.norm(state.force[:, :3], axis=1) > LIMITS["force_BW"] * body.weight_N,
-        "moment": np.linalg.norm(state.force[:, 3:6], axis=1) > LIMITS["moment_BW_m"] * body.weight_N,
-        "reserve": reserve > LIMITS["reserve_Nm_per_kg"] * body.mass_kg,
+        "ik": ik_rms_m > above.ik_m,
+        "force": np.linalg.norm(state.force[:, :3], axis=1) > above.force_BW * body.weight_N,
+        "moment": np.linalg.norm(state.force[:, 3:6], axis=1) > above.moment_BW_m * body.weight_N,
+        "reserve": reserve > above.reserve_Nm_per_kg * body.mass_kg,
         "solver": (state.activations.steps < 0) | (state.ground.steps < 0) | ~np.isfinite(state.force).all(1),
         "contact_elsewhere": np.full(len(ik_rms_m), contact_elsewhere),
     }
@@ -167,12 +179,13 @@ def smeared(bits: np.ndarray, fps: float) -> np.ndarray:
 
 
 def _columns(
-    body: Body, motion: SmplMotion, state: ClipState, ik_rms_m: np.ndarray, reject: np.ndarray
+    body: Body, motion: SmplMotion, state: ClipState, ik_rms_m: np.ndarray, reject: np.ndarray, smoothed: bool
 ) -> dict[str, np.ndarray]:
     BW = body.weight_N
     root_force = state.force[:, :3] @ R_MJ_WORLD / BW
     root_moment = (state.mechanics.R_world_root @ state.force[:, 3:6, None])[..., 0] @ R_MJ_WORLD / BW
     push_N, cop_m = _on_feet(state, BW)
+    raw = state.activations.activation
     return {
         "quat_wxyz": to_quat_wxyz(motion.R_local),
         "pelvis_m": motion.pelvis_m,
@@ -181,8 +194,8 @@ def _columns(
         "contact": contact_states(state.ground, BW),
         "grf_BW": push_N @ R_MJ_WORLD / BW,
         "cop_m": np.nan_to_num(cop_m @ R_MJ_WORLD),
-        "activation": smooth(state.activations.activation, motion.fps),
-        "activation_raw": state.activations.activation,
+        "activation": smooth(raw, motion.fps) if smoothed else raw,
+        "activation_raw": raw,
         "tau_Nm": state.force[:, ROOT_DOFS:],
         "reserve_Nm": state.activations.reserve_Nm,
         "residual_BW": np.concatenate([root_force, root_moment], axis=1),

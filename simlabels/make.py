@@ -1,13 +1,12 @@
 """A folder of motion capture to a label dataset: clips through the chain on several processes, shards in a fixed order, resumable."""
 
-import multiprocessing
-import os
-import signal
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +14,8 @@ from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import BioHumanError, InputError
 from realtime.body.muscles import muscle_table
 
-from . import contact, dynamics, ground_level, label, optimise
+from . import contact, ground_level, label, optimise
+from .choices import DEFAULT, Choices
 from .dataset import LABELS, DatasetWriter, file_sha256
 from .folder import MANIFEST, SUBJECTS, ClipFile, list_clips
 from .interrupts import held_interrupts
@@ -26,6 +26,7 @@ from .readers.amass import RestBody, amass_motion, read_amass
 from .readers.bvh import read_bvh
 from .readers.resample import resample
 from .readers.retarget import SmplMotion, estimated_floor_m, retarget
+from .workers import ATTEMPTS, LocalWorkers, Workers
 
 FPS = 30.0
 _PACKAGES = ("mujoco", WHEEL, "numpy", "scipy", "numba", "pyarrow")
@@ -69,7 +70,9 @@ def make_labels(
     up: str | None = None,
     jobs: int = 1,
     skip_bad: bool = False,
+    choices: Choices = DEFAULT,
     body: Body | None = None,
+    workers: Workers | None = None,
     on_clip: Callable[[Done], None] = lambda done: None,
     on_start: Callable[[list[ClipFile], set[str]], None] = lambda clips, kept: None,
 ) -> Summary:
@@ -82,7 +85,9 @@ def make_labels(
         up: up axis of .npz motion, "y" or "z"; None = tested.
         jobs: processes; each builds its own body (7 s).
         skip_bad: a file that cannot be read is named in `dataset.json` and left out, instead of ending the run.
+        choices: cost, muscle, filter, smoothing and limits.
         body: used when jobs is 1, else built.
+        workers: who labels (see `ray_workers`); None = this process, or `jobs` processes.
         on_start, on_clip: called with all clips and the names kept from an earlier run; with each finished clip.
 
     Raises:
@@ -93,13 +98,15 @@ def make_labels(
     reading = Reading(source_fps=source_fps, smpl_bodies=tuple(RestBody.read(path) for path in smpl_bodies), up=up)
     if (reading.smpl_bodies or up) and not any(is_smpl(clip) for clip in clips):
         raise InputError(f"{folder} holds no .npz motion, for which --smpl-body and --up are; leave them out")
-    settings = run_settings(folder, clips, fps, reading)
+    settings = run_settings(folder, clips, fps, reading, choices)
     writer = DatasetWriter(out, LABELS, settings)
     kept = writer.done
     on_start(clips, kept)
-    todo = [clip for clip in clips if clip.clip not in kept]
     skipped: dict[str, str] = {}
-    with _runner(jobs if len(todo) > 1 else 1, body, fps, reading) as run:
+    todo = [
+        Job(clip, fps, reading, choices, settings["inputs_sha256"][clip.path.name]) for clip in clips if clip.clip not in kept
+    ]
+    with _runner(workers, jobs if len(todo) > 1 else 1, body) as run:
         for done in run(todo):
             if done.error is None:
                 writer.add(done.row, done.frames)
@@ -121,7 +128,7 @@ def is_smpl(clip: ClipFile) -> bool:
     return clip.path.suffix == ".npz"
 
 
-def run_settings(folder: Path, clips: list[ClipFile], fps: float, reading: Reading) -> dict:
+def run_settings(folder: Path, clips: list[ClipFile], fps: float, reading: Reading, choices: Choices = DEFAULT) -> dict:
     """Everything the labels hang on: two runs with equal settings give the same dataset."""
     smpl = {}
     if any(map(is_smpl, clips)):
@@ -133,15 +140,15 @@ def run_settings(folder: Path, clips: list[ClipFile], fps: float, reading: Readi
         **smpl,
         "model": f"{WHEEL} {WHEEL_VERSION} myofullbody without fingers, mended",
         "model_sha256": model_sha256(),
+        "choices": asdict(choices),
         "simulation": simulation_settings(),
         "inputs_sha256": {path.name: file_sha256(path) for path in (*tables, *(clip.path for clip in clips))},
     }
 
 
 def simulation_settings() -> dict:
-    """The constants of the chain, as they stand in the code."""
+    """The constants of the chain, as they stand in the code; what may be chosen stands under `choices`."""
     return {
-        "cutoff_Hz": dynamics.CUTOFF_HZ,
         "friction": contact.FRICTION,
         "pivot_m": contact.PIVOT_M,
         "gate": [contact.GATE_HEIGHT_M, contact.GATE_HEIGHT_WIDTH_M, contact.GATE_SPEED_M_S, contact.GATE_SPEED_WIDTH_M_S],
@@ -154,7 +161,6 @@ def simulation_settings() -> dict:
         "reserve_scale_Nm": optimise.RESERVE_SCALE_NM,
         "solver_tolerance": optimise.TOLERANCE,
         "smoothing": ["Savitzky-Golay", label.SMOOTH_WINDOW, label.SMOOTH_ORDER, label.SMOOTH_FPS],
-        "reject": label.LIMITS,
         "smeared_frames": label.SMEARED_FRAMES,
     }
 
@@ -173,12 +179,14 @@ def read_motion(clip: ClipFile, reading: Reading) -> tuple[SmplMotion, float, di
     return retarget(bvh), estimated_floor_m(bvh) if clip.floor_m is None else clip.floor_m, {}
 
 
-def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = Reading()) -> Done:
+def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = Reading(), choices: Choices = DEFAULT) -> Done:
     """One file through the chain; a file that cannot be used comes back with its error."""
     try:
         motion, floor_m, notes = read_motion(clip, reading)
         motion = resample(replace(motion, pelvis_m=motion.pelvis_m - [0, floor_m, 0]), fps)
-        labels = label_clip(body, motion, contact_elsewhere=clip.contact_elsewhere, mass_kg=clip.person.mass_kg)
+        labels = label_clip(
+            body, motion, contact_elsewhere=clip.contact_elsewhere, mass_kg=clip.person.mass_kg, choices=choices
+        )
     except BioHumanError as error:
         message = str(error)
         return Done(clip, {}, {}, message if str(clip.path) in message else f"{clip.path}: {message}")
@@ -269,39 +277,79 @@ def joint_names() -> tuple[str, ...]:
     return trunk + tuple(f"{joint}_{side}" for part in (arm, leg) for side in ("r", "l") for joint in part)
 
 
-# ---- processes
+# ---- who does the work
+class Job(NamedTuple):
+    """One clip to label; everything that a process elsewhere must know."""
+
+    clip: ClipFile
+    fps: float
+    reading: Reading
+    choices: Choices
+    sha256: str
+
+
+def local_workers(count: int) -> Workers:
+    """Processes of this machine."""
+    return LocalWorkers(_work, _given_up, count)
+
+
+def ray_workers(address: str | None = None, cores: int = 1) -> Workers:
+    """Cores of a Ray cluster: of the running one at `address`, or of this machine.
+
+    Raises:
+        ClusterError: ray is not installed, or there is no cluster.
+    """
+    from .cluster import RayWorkers
+
+    return RayWorkers(_work, _given_up, address=address, cores=cores, packages=_PACKAGES)
+
+
 _worker_body: Body | None = None
 
 
-def _start_worker() -> None:
-    """A worker leaves Ctrl-C to its parent, which then ends it."""
+def _work(job: Job) -> Done:
+    """A job in a process that is there for nothing else; its first one builds the body."""
     global _worker_body
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker_body = Body()
+    if _worker_body is None:
+        _worker_body = Body()
+    return _label_job(_worker_body, job)
 
 
-def _work(job: tuple[ClipFile, float, Reading]) -> Done:
-    assert _worker_body is not None, "the pool starts workers with _start_worker"
-    return label_file(_worker_body, *job)
+def _label_job(body: Body, job: Job) -> Done:
+    """As `label_file`.
+
+    Raises:
+        InputError: the file is not what it was when the run started, or not that on this machine.
+    """
+    try:
+        found = file_sha256(job.clip.path)
+    except OSError as error:
+        raise InputError(f"{job.clip.path} cannot be read on {platform.node()}: {error.strerror}") from error
+    if found != job.sha256:
+        raise InputError(f"{job.clip.path} on {platform.node()} is not the file that the run was started with; start it again")
+    return label_file(body, job.clip, job.fps, job.reading, job.choices)
+
+
+def _given_up(job: Job) -> Done:
+    return Done(job.clip, {}, {}, f"{job.clip.path}: its worker was killed {ATTEMPTS} times; is there enough memory?")
 
 
 @contextmanager
-def _runner(jobs: int, body: Body | None, fps: float, reading: Reading) -> Iterator[Callable]:
-    """A function that labels clips one after the other, in order, on `jobs` processes."""
-    if jobs <= 1:
+def _runner(workers: Workers | None, jobs: int, body: Body | None) -> Iterator[Callable[[list[Job]], Iterator[Done]]]:
+    """A function that labels clips one after the other, in order."""
+    if workers is not None:
+        yield workers.run
+    elif jobs > 1:
+        with local_workers(jobs) as started:
+            yield started.run
+    else:
 
-        def run_here(clips: list[ClipFile]) -> Iterator[Done]:
-            own = body or (Body() if clips else None)
-            for clip in clips:
+        def run_here(todo: list[Job]) -> Iterator[Done]:
+            own = body or (Body() if todo else None)
+            for job in todo:
                 assert own is not None
                 with held_interrupts():
-                    done = label_file(own, clip, fps, reading)
+                    done = _label_job(own, job)
                 yield done
 
         yield run_here
-        return
-    # Workers compute on one core each; without this every one of them starts a BLAS thread per core.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    with multiprocessing.get_context("spawn").Pool(jobs, _start_worker) as pool:
-        yield lambda clips: pool.imap(_work, [(clip, fps, reading) for clip in clips])

@@ -1,13 +1,14 @@
 """`biohuman-labels make TRIAL.trc`: one laboratory trial to labels, and to tables that OpenSim loads."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from realtime.body.errors import InputError
 
+from .choices import DEFAULT, Choices
 from .coordinates import coordinates_of_body
 from .dataset import LABELS, DatasetWriter, file_sha256
 from .folder import ClipFile, Subject
@@ -40,7 +41,7 @@ class TrialFiles:
     feet: dict[str, str] | None = None  # left and right: their plates, where the columns' names do not say
 
 
-def make_trial(files: TrialFiles, out: Path, body: Body | None = None) -> dict:
+def make_trial(files: TrialFiles, out: Path, body: Body | None = None, choices: Choices = DEFAULT) -> dict:
     """Labels one trial into `out`: the dataset, `NAME.mot` with the angles and `NAME_activation.sto` with the activations.
 
     Returns what should be told: frames, rejected ones, marker error, findings about markers and plates.
@@ -53,12 +54,12 @@ def make_trial(files: TrialFiles, out: Path, body: Body | None = None) -> dict:
     marker_set = load_marker_set(files.markers)
     static, trial = read_markers(files.static), read_markers(files.trial)
     forces = None if files.forces is None else read_forces(files.forces, files.feet)
-    writer = DatasetWriter(out, LABELS, _settings(files, trial.fps))
+    writer = DatasetWriter(out, LABELS, _settings(files, trial.fps, choices))
     body = body or Body()
     placement = person_of(body, static, marker_set, files.mass_kg)
     motion = motion_of_markers(body, placement, trial)
-    state = solve_trial(body, motion, forces)
-    labels, rest_m = _labels(body, motion, state)
+    state = solve_trial(body, motion, forces, choices)
+    labels, rest_m = _labels(body, motion, state, choices)
     name = next(files.trial.name.removesuffix(end) for end in MARKER_SUFFIXES if files.trial.name.endswith(end))
     person = Subject(mass_kg=files.mass_kg, height_m=files.height_m)
     clip = ClipFile(clip=name, path=files.trial, action="laboratory trial", person=person)
@@ -95,7 +96,7 @@ def _check_person(files: TrialFiles) -> None:
         raise InputError(f"--height is {files.height_m:g} m, a person is {low:g} to {high:g} tall")
 
 
-def _settings(files: TrialFiles, fps: float) -> dict:
+def _settings(files: TrialFiles, fps: float, choices: Choices) -> dict:
     inputs = [path for path in (files.trial, files.static, files.forces, Path(files.markers)) if path and path.is_file()]
     return {
         "fps": fps,
@@ -105,16 +106,17 @@ def _settings(files: TrialFiles, fps: float) -> dict:
         "feet": files.feet,
         "model": f"{WHEEL} {WHEEL_VERSION} myofullbody without fingers, mended",
         "model_sha256": model_sha256(),
+        "choices": asdict(choices),
         "simulation": simulation_settings(),
         "inputs_sha256": {path.name: file_sha256(path) for path in inputs},
     }
 
 
-def _labels(body: Body, motion: TrialMotion, state: ClipState) -> tuple[Labels, np.ndarray]:
+def _labels(body: Body, motion: TrialMotion, state: ClipState, choices: Choices) -> tuple[Labels, np.ndarray]:
     """Labels, and the person's rest joints (24, 3)."""
     smpl = smpl_of_body(body, state.motion.q, motion.fps)
     assert motion.rms_m is not None
-    own, frames = label_columns(body, smpl, state, motion.rms_m)
+    own, frames = label_columns(body, smpl, state, motion.rms_m, choices=choices)
     labels = Labels(frames=frames, own_reject=own, stature_m=smpl.stature_m, mass_kg=body.mass_kg, seconds={})
     return labels, smpl.rest_m
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from realtime.body.errors import InputError
 
+from .choices import CUTOFF_HZ, DEFAULT, Choices
 from .coordinates import positions_of
 from .dynamics import low_pass
 from .label import FEWEST_FRAMES, R_MJ_WORLD, ClipState, solve_clip
@@ -98,17 +99,17 @@ def _height_factor(body: Body, q: np.ndarray) -> float:
     return float(np.median(ratio))
 
 
-def solve_trial(body: Body, motion: TrialMotion, forces: FootForces | None = None) -> ClipState:
+def solve_trial(body: Body, motion: TrialMotion, forces: FootForces | None = None, choices: Choices = DEFAULT) -> ClipState:
     """Dynamics and activations; `forces` are measured ones, None estimates them.
 
     Raises:
         InputError: the forces do not cover the motion.
     """
-    wrench = None if forces is None else plate_wrench(motion, forces)
-    return solve_clip(body, motion.q, motion.fps, foot_wrench=wrench)
+    wrench = None if forces is None else plate_wrench(motion, forces, choices.cutoff_Hz)
+    return solve_clip(body, motion.q, motion.fps, foot_wrench=wrench, choices=choices)
 
 
-def plate_wrench(motion: TrialMotion, forces: FootForces) -> np.ndarray:
+def plate_wrench(motion: TrialMotion, forces: FootForces, cutoff_Hz: float = CUTOFF_HZ) -> np.ndarray:
     """Measured wrench about the origin (T, 2, 6) at the motion's times, MuJoCo's world, low-passed as the motion is.
 
     Raises:
@@ -120,7 +121,7 @@ def plate_wrench(motion: TrialMotion, forces: FootForces) -> np.ndarray:
             f"{forces.source} holds {forces.time_s[0]:g} to {forces.time_s[-1]:g} s, the motion {motion.time_s[0]:g} to "
             f"{motion.time_s[-1]:g} s; cut the motion, or give the forces of this trial"
         )
-    wrench = low_pass(wrench_at_origin(forces), forces.rate_Hz)
+    wrench = low_pass(wrench_at_origin(forces), forces.rate_Hz, cutoff_Hz)
     at = np.stack([np.interp(motion.time_s, forces.time_s, column) for column in wrench.reshape(len(wrench), 12).T], axis=1)
     at = at.reshape(-1, 2, 6)
     return np.concatenate([at[..., :3] @ R_MJ_WORLD.T, at[..., 3:] @ R_MJ_WORLD.T], axis=-1)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..choices import DEFAULT, Choices
 from ..coordinates import coordinates_of_body
 from ..label import R_MJ_WORLD, ClipState
 from ..marker_set import load_marker_set
@@ -26,7 +27,12 @@ COMPARED = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle
 FEET = ("left", "right")
 
 
-def run_checks(reference: Path, body: Body | None = None, on_trial: Callable[[str], None] = lambda name: None) -> dict:
+def run_checks(
+    reference: Path,
+    body: Body | None = None,
+    on_trial: Callable[[str], None] = lambda name: None,
+    choices: Choices = DEFAULT,
+) -> dict:
     """All checks of all trials; the keys are those of `--json`, docs/labels.md explains them.
 
     Raises:
@@ -43,7 +49,7 @@ def run_checks(reference: Path, body: Body | None = None, on_trial: Callable[[st
             found["oracle"][trial.name] = {"rmse": float(np.sqrt((off**2).mean())), "max": float(np.abs(off).max())}
         by_markers = _by_markers(body, trial, found)
         if trial.forces is not None:
-            _forces(body, trial, by_markers, found)
+            _forces(body, trial, by_markers, found, choices)
     if found["oracle"]:
         worst = max(found["oracle"].values(), key=lambda row: row["rmse"])
         found |= {"oracle_rmse": worst["rmse"], "oracle_max": max(row["max"] for row in found["oracle"].values())}
@@ -95,17 +101,17 @@ def _angle_differences_deg(body: Body, motion: TrialMotion, trial: Trial) -> dic
     return out
 
 
-def _forces(body: Body, trial: Trial, by_markers: TrialMotion | None, found: dict) -> None:
+def _forces(body: Body, trial: Trial, by_markers: TrialMotion | None, found: dict, choices: Choices) -> None:
     """Ground forces beside the plates', and activations with both beside EMG."""
     assert trial.forces is not None
     forces = read_forces(trial.forces, trial.feet)
     if by_markers is not None:
-        estimated = solve_trial(body, by_markers)
-        found["grf"][trial.name] = _grf(body, trial, by_markers, estimated, plate_wrench(by_markers, forces))
+        estimated = solve_trial(body, by_markers, choices=choices)
+        found["grf"][trial.name] = _grf(body, trial, by_markers, estimated, plate_wrench(by_markers, forces, choices.cutoff_Hz))
     if trial.emg is None:
         return
     if by_markers is not None:
-        measured = solve_trial(body, by_markers, forces)
+        measured = solve_trial(body, by_markers, forces, choices)
         row = {"plates": _emg(body, trial, by_markers, measured), "estimated": _emg(body, trial, by_markers, estimated)}
         found["emg_trials"][f"{trial.name}, our inverse kinematics"] = row
     if trial.angles is None:
@@ -113,14 +119,16 @@ def _forces(body: Body, trial: Trial, by_markers: TrialMotion | None, found: dic
     # The comparison with OpenSim's own answer is one of the label physics only if the joint angles are the same.
     table = read_opensim_motion(trial.angles, in_degrees=trial.angles_in_degrees)
     motion = motion_of_angles(body, table, trial.mass_kg if by_markers is None else None)
-    states = {"plates": solve_trial(body, motion, forces), "estimated": solve_trial(body, motion)}
+    states = {"plates": solve_trial(body, motion, forces, choices), "estimated": solve_trial(body, motion, choices=choices)}
     rows = {name: _emg(body, trial, motion, state) for name, state in states.items()}
     if trial.opensim_activations is not None:
         opensim = read_table(trial.opensim_activations)
         rows["opensim"] = _agreement_row(trial, opensim.values, opensim.time_s, opensim.columns)
     found["emg_trials"][trial.name] = rows
     if by_markers is None:
-        found["grf"][trial.name] = _grf(body, trial, motion, states["estimated"], plate_wrench(motion, forces))
+        found["grf"][trial.name] = _grf(
+            body, trial, motion, states["estimated"], plate_wrench(motion, forces, choices.cutoff_Hz)
+        )
 
 
 def _grf(body: Body, trial: Trial, motion: TrialMotion, state: ClipState, plates: np.ndarray) -> dict:

@@ -211,9 +211,13 @@ def test_flags_are_a_contract():
         "make": sorted(
             [
                 *("--fps", "--help", "--jobs", "--out", "--skip-bad", "--smpl-body", "--source-fps", "--up"),
+                *("--activation-dynamics", "--cost", "--cutoff", "--no-smooth", "--passive", "--reject-above", "--solver"),
+                *("--address", "--cluster"),
                 *("--grf", "--height", "--left", "--markers", "--mass", "--right", "--static"),
             ]
         ),
+        "inspect": ["--help", "--json", "--out"],
+        "plot": ["--end", "--help", "--out", "--start"],
         "pairs": ["--frontend", "--help", "--labels", "--out"],
         "smpl-body": ["--betas", "--gender", "--help", "--out"],
         "verify": ["--help", "--json", "--reference"],
