@@ -123,7 +123,7 @@ def _check(address: str) -> None:
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or "/" in host or not port.isdigit():
         raise ClusterError(f'the address of a Ray cluster is "auto" or HOST:PORT, such as 10.0.0.1:6379, got {address!r}')
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()

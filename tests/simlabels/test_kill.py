@@ -1,0 +1,239 @@
+"""kill -9 at any moment, then the same command again: the dataset is the one that an undisturbed run makes, to the byte."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from benchmarks.synthetic_bvh import write_bvh
+from simlabels.make import make_labels, ray_workers
+
+ROOT = Path(__file__).parents[2]
+CLIPS, SHARD_ROWS = 7, 40
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="a body is handed to killed processes by fork")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    for i in range(CLIPS):
+        write_bvh(folder / f"clip_{i}.bvh", seconds=0.8 + 0.1 * i, skew=3.0 * i)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr("simlabels.dataset.DatasetWriter.__init__.__kwdefaults__", {"shard_rows": SHARD_ROWS}, raising=False)
+
+
+@pytest.fixture
+def whole(folder, tmp_path, the_body):
+    """What an undisturbed run writes: {file name: bytes}; and the seconds it takes with its code compiled."""
+    make_labels(folder, tmp_path / "compiled", body=the_body)
+    since = time.monotonic()
+    make_labels(folder, tmp_path / "whole", body=the_body)
+    return contents(tmp_path / "whole"), time.monotonic() - since
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.iterdir()} if out.is_dir() else {}
+
+
+def assert_whole_shards_only(out: Path, expected: dict[str, bytes]) -> int:
+    """Every file in sight is the undisturbed run's, shards without a gap; returns their number."""
+    seen = {name: data for name, data in contents(out).items() if not name.endswith(".part")}
+    for name, data in seen.items():
+        assert data == expected[name], name
+    shards = sorted(name for name in seen if name.startswith("frames-"))
+    assert shards == sorted(name for name in expected if name.startswith("frames-"))[: len(shards)]
+    return len(shards)
+
+
+def start(function) -> int:
+    """A copy of this process that does `function`; its process number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: forks of processes with threads
+        pid = os.fork()
+    if pid == 0:
+        try:
+            function()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return pid
+
+
+def was_killed(pid: int) -> bool:
+    """Whether it was killed and not done already."""
+    status = os.waitpid(pid, 0)[1]
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the run itself failed"
+    return os.WIFSIGNALED(status)
+
+
+def killed_until_done(rounds: int, folder, tmp_path, body, whole) -> None:
+    """Each round begins a dataset and kills it at random moments, until a run gets through."""
+    expected, takes_s = whole
+    rng, kills = np.random.default_rng(12), []
+    for i in range(rounds):
+        out = tmp_path / f"out_{i}"
+        kills.append(0)
+        while True:
+            pid = start(lambda out=out: make_labels(folder, out, body=body))
+            time.sleep(rng.uniform(0, 0.6 * takes_s))
+            os.kill(pid, signal.SIGKILL)
+            if not was_killed(pid):
+                break
+            kills[-1] += 1
+            assert_whole_shards_only(out, expected)
+            assert kills[-1] < 100, "no run gets anywhere"
+        assert contents(out) == expected
+    assert min(kills) >= 1
+    assert sum(kills) >= 3 * rounds
+
+
+@forks
+def test_killed_at_random_moments(folder, tmp_path, the_body, whole):
+    killed_until_done(3, folder, tmp_path, the_body, whole)
+
+
+@forks
+@pytest.mark.slow
+def test_killed_at_more_random_moments(folder, tmp_path, the_body, whole):
+    killed_until_done(40, folder, tmp_path, the_body, whole)
+
+
+def die_in_the_first_write(out: Path, when: str) -> None:
+    rename = os.replace
+
+    def replace(part, path):
+        if Path(path).parent == out:
+            if when == "half written":
+                os.truncate(part, os.path.getsize(part) // 2)
+            if when == "renamed":
+                rename(part, path)
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(part, path)
+
+    os.replace = replace
+
+
+@forks
+def test_killed_while_writing(folder, tmp_path, the_body, whole):
+    """Every file in turn: half written, written but not renamed, renamed."""
+    expected, _ = whole
+    out = tmp_path / "out"
+
+    def run(when: str) -> None:
+        die_in_the_first_write(out, when)
+        make_labels(folder, out, body=the_body)
+
+    shards = sum(name.startswith("frames-") for name in expected)
+    assert shards >= 4
+    for done in range(shards):
+        for when in ("half written", "written", "renamed"):
+            assert was_killed(start(lambda when=when: run(when)))
+            assert assert_whole_shards_only(out, expected) == done + (when == "renamed")
+            assert any(name.endswith(".part") for name in contents(out)) == (when != "renamed")
+    assert was_killed(start(lambda: run("half written")))  # the index table
+    make_labels(folder, out, body=the_body)
+    assert contents(out) == expected
+
+
+COMMAND = f"""
+import sys
+from simlabels import cli, dataset
+if __name__ == "__main__":
+    dataset.DatasetWriter.__init__.__kwdefaults__["shard_rows"] = {SHARD_ROWS}
+    sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [["--jobs", "2"], ["--jobs", "2", "--cluster", "ray"]], ids=["processes", "ray"])
+def test_the_command_killed_at_random_moments(folder, tmp_path, whole, more):
+    """Its workers end with it, and the next run goes on."""
+    if "ray" in more and find_spec("ray") is None:
+        pytest.skip("ray is not installed (extra `cluster`)")
+    expected, _ = whole
+    rng, out = np.random.default_rng(3), tmp_path / "out"
+    (tmp_path / "command.py").write_text(COMMAND)
+    argv = [sys.executable, str(tmp_path / "command.py"), "make", str(folder), "--out", str(out), *more]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    def begin() -> subprocess.Popen:
+        return subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    since = time.monotonic()
+    first = begin()
+    _, errors = first.communicate(timeout=200)
+    assert first.returncode == 0, errors
+    takes_s = time.monotonic() - since
+    assert contents(out) == expected
+    for path in out.iterdir():
+        path.unlink()
+    for _ in range(6):
+        process = begin()
+        time.sleep(rng.uniform(0.3, 1.0) * takes_s)
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.kill()
+        process.communicate()
+        assert not psutil.wait_procs(children, timeout=20)[1], "workers outlive their parent"
+        assert_whole_shards_only(out, expected)
+    last = begin()
+    _, errors = last.communicate(timeout=200)
+    assert last.returncode == 0, errors
+    assert contents(out) == expected
+
+
+@pytest.mark.slow
+def test_ray_on_two_nodes_with_a_worker_and_a_node_killed(folder, tmp_path, whole):
+    pytest.importorskip("ray", reason="the extra `cluster`")
+    from ray.cluster_utils import Cluster
+
+    expected, _ = whole
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    node = cluster.add_node(num_cpus=1)
+    try:
+        with ray_workers(cluster.address) as workers:
+            assert workers.count == 2
+            make_labels(folder, tmp_path / "calm", workers=workers)
+            assert contents(tmp_path / "calm") == expected
+            seen, killed = [], []
+
+            def kill(done):
+                seen.append(done.clip.clip)
+                if len(seen) == 2:
+                    killed.append(kill_a_busy_worker())
+                if len(seen) == 4:
+                    cluster.remove_node(node, allow_graceful=False)
+
+            make_labels(folder, tmp_path / "stormy", workers=workers, on_clip=kill)
+            assert killed
+            assert seen == sorted(seen)
+            assert len(seen) == CLIPS
+            assert workers.count == 1
+            assert contents(tmp_path / "stormy") == expected
+    finally:
+        cluster.shutdown()
+
+
+def kill_a_busy_worker() -> int:
+    """Ray writes what a worker does into its title."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        for process in psutil.process_iter(["cmdline"]):
+            if (process.info["cmdline"] or [""])[0].startswith("ray::_work_there"):
+                process.kill()
+                return process.pid
+        time.sleep(0.001)
+    raise AssertionError("no worker of Ray was at work")
