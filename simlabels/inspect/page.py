@@ -118,12 +118,9 @@ def _residuals(gathered: Gathered, f: dict) -> str:
         for action in order
     ]
     panels = []
-    for k, name in enumerate(RESIDUALS):
-        cut = [plots.coarse(h, [k], 25, 1e-4 if name != "ik_mm" else 0.5, 1e3) for h in gathered.residuals.values()]
-        if cut:
-            panels.append(
-                (f"frames by {_RESIDUAL_TITLES[name]}", cut[0][0], sum(counts for _, counts in cut), limits.get(name))
-            )
+    for k, name in enumerate(RESIDUALS if rows else ()):
+        edges, counts = plots.coarse(list(gathered.residuals.values()), [k], 25)
+        panels.append((f"frames by {_RESIDUAL_TITLES[name]}", edges, counts, limits.get(name)))
     told = (
         "All frames, rejected ones too, of clips whose feet alone carry weight; percentiles to within 1 %. "
         "Force and moment at the root; the largest reserve of a frame; kinematics: rms distance of the joints."
@@ -208,7 +205,7 @@ def _activations(gathered: Gathered, f: dict) -> str:
         for name, a in f["activation"].items()
     ]
     channels = range(len(group_names()))
-    edges, counts = plots.coarse(gathered.activation, channels, 20, 0, 1)
+    edges, counts = plots.coarse([gathered.activation], channels, 20)
     share = counts / max(counts.sum(), 1)
     return "\n".join(
         [

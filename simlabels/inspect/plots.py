@@ -16,6 +16,8 @@ from .course import GROUPS, Course
 from .histograms import Histograms
 
 LEFT, RIGHT, BOTH, REJECTED, ELSEWHERE = "#1f6f9f", "#c8553d", "#444444", "#f3b4a6", "#e4e4e4"
+#: Smaller movements of the pelvis are not drawn larger than this would be.
+LEAST_PELVIS_SPAN_M = 0.2
 PLOT_SUFFIXES = (".svg", ".png")
 _STYLE: dict[Any, Any] = {
     "text.parse_math": False,
@@ -97,18 +99,28 @@ def histograms_svg(panels: Sequence[tuple[str, np.ndarray, np.ndarray, float | N
                 ax.axvline(limit, color=RIGHT, lw=1, ls="--")
             if edges[0] > 0 and edges[-1] / edges[0] > 50:
                 ax.set_xscale("log")
+                _plain_powers(ax.xaxis)
             ax.set_title(title)
             ax.grid(axis="x", visible=False)
         return _svg(figure)
 
 
-def coarse(histograms: Histograms, channels: Sequence[int], by: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Edges and counts of some channels together, `by` bins in one, cut to low..high."""
-    counts = histograms.counts[list(channels)].sum(0)
+def _plain_powers(axis) -> None:
+    """0.01 for a power of ten: matplotlib's own is written as mathematics, which is off."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def coarse(histograms: Sequence[Histograms], channels: Sequence[int], by: int) -> tuple[np.ndarray, np.ndarray]:
+    """Edges and counts of some channels of histograms of equal bins together, `by` bins in one, without the empty ends."""
+    counts = np.sum([h.counts[list(channels)].sum(0) for h in histograms], axis=0)
     n = len(counts) // by
-    counts, edges = counts[: n * by].reshape(n, by).sum(1), histograms.edges[: n * by + 1 : by]
-    keep = (edges[1:] > low) & (edges[:-1] < high)
-    return np.append(edges[:-1][keep], edges[1:][keep][-1]), counts[keep]
+    counts, edges = counts[: n * by].reshape(n, by).sum(1), histograms[0].edges[: n * by + 1 : by]
+    filled = np.flatnonzero(counts)
+    first, last = (filled[0], filled[-1]) if len(filled) else (0, n - 1)
+    return edges[first : last + 2], counts[first : last + 1]
 
 
 def reasons_svg(own: Sequence[float], smeared: Sequence[float]) -> bytes:
@@ -132,6 +144,7 @@ def activation_svg(edges: np.ndarray, share: np.ndarray) -> bytes:
         ax = axes[0, 0]
         ax.stairs(np.maximum(share, 1e-9), edges, fill=True, color=LEFT, baseline=1e-9)
         ax.set_yscale("log")
+        _plain_powers(ax.yaxis)
         ax.set_ylim(max(1e-9, share[share > 0].min() / 3) if (share > 0).any() else 1e-9, 1)
         ax.set_xlabel("activation")
         return _svg(figure)
@@ -189,9 +202,15 @@ def _course_figure(course: Course, title: str | None):
     for ax in axes.values():
         _shade(ax, course)
         ax.set_xlim(t[0], t[-1])
-    for group in GROUPS[-2:]:
-        axes[group].set_xlabel("s")
-    up.legend(loc="upper right", ncols=3, fontsize=8)
+    axes["pelvis"].tick_params(labelbottom=True)
+    for name in ("pelvis", *GROUPS[-2:]):
+        axes[name].set_xlabel("s")
+    up.legend(loc="lower right", bbox_to_anchor=(1, 0.95), ncols=3, fontsize=8)
+    for ax in (up, shear):
+        ax.set_ylim(bottom=0)
+    low, high = float(course.pelvis_m[:, 1].min()), float(course.pelvis_m[:, 1].max())
+    margin = max(0.02, (LEAST_PELVIS_SPAN_M - (high - low)) / 2)
+    axes["pelvis"].set_ylim(low - margin, high + margin)
     if title:
         figure.suptitle(title, fontsize=10)
     return figure
