@@ -31,7 +31,8 @@ class ClipFile:
     split: str = "train"
     action: str = ""
     floor_m: float | None = None  # None = estimate
-    contact_elsewhere: bool = False  # hands, seat, apparatus or uneven ground carry weight
+    contact_elsewhere: bool = False  # hands, a seat or an apparatus carry weight
+    flat_ground: bool = True
     props: bool = False  # something is handled that is not in the file
     person: Subject = Subject()
 
@@ -83,7 +84,8 @@ def _clip_file(path: Path, manifest: dict | None, people: dict, folder: Path) ->
         split=row["split"],
         action=row.get("action") or "",
         floor_m=_number(row.get("floor_m"), where, "floor_m"),
-        contact_elsewhere=_flag(row, "other_contact", "0", where) or not _flag(row, "flat_ground", "1", where),
+        contact_elsewhere=_flag(row, "other_contact", "0", where),
+        flat_ground=_flag(row, "flat_ground", "1", where),
         props=_flag(row, "props", "0", where),
         person=_subject(people.get(row["subject"], {}), f"{folder / SUBJECTS}, subject {row['subject']}"),
     )

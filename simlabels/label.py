@@ -15,6 +15,7 @@ from realtime.body.rotations import to_quat_wxyz
 from .choices import DEFAULT, Choices, RejectAbove
 from .contact import LOADED_BW, Ground, contact_states, ground_forces, pressure_centres_m, pushes_N, sole_points
 from .dynamics import Mechanics, Motion, derivatives, inverse_dynamics
+from .elsewhere import PARTS, carried_by
 from .ik import inverse_kinematics
 from .musculo.body import ROOT_DOFS, Body
 from .musculo.scale import estimated_mass_kg, scale_body, segment_factors
@@ -38,6 +39,7 @@ class Labels:
 
     frames: dict[str, np.ndarray]  # columns of LABEL_FRAMES, all but clip and frame
     own_reject: np.ndarray  # (T,) uint8: bits of REJECT_REASONS by the frame's own criteria
+    carried_by: dict[str, int]  # part of the body (elsewhere.PARTS) -> rejected frames that it would explain
     stature_m: float
     mass_kg: float
     seconds: dict[str, float]  # CPU time of each stage
@@ -54,7 +56,7 @@ def label_clip(
     """Labels of a clip whose floor is at y = 0; `body` is scaled to the person and left so.
 
     Args:
-        contact_elsewhere: hands, seat or uneven ground carry weight: the pose is kept, the dynamics are rejected.
+        contact_elsewhere: hands, a seat or the like carry weight: the pose is kept, the dynamics are rejected.
         mass_kg: None = estimated from the stature.
 
     Raises:
@@ -63,11 +65,7 @@ def label_clip(
     if len(motion.pelvis_m) < FEWEST_FRAMES:
         raise InputError(f"the clip has {len(motion.pelvis_m)} frames, at least {FEWEST_FRAMES} are needed")
     clock = _Clock()
-    joints_m, R_global = motion.forward()
-    joints_mj = joints_m @ R_MJ_WORLD.T
-    # Pelvis and chest only: foot rotations of the BVH skeleton have a splayed rest pose.
-    R_mj = np.full_like(R_global, np.nan)
-    R_mj[:, [0, 9]] = R_MJ_WORLD @ R_global[:, [0, 9]]
+    joints_mj, R_mj = ik_targets(motion)
     factors = segment_factors(body, joints_mj)
     mass_kg = mass_kg or estimated_mass_kg(factors)
     scale_body(body, factors, mass_kg)
@@ -75,9 +73,20 @@ def label_clip(
     kinematics = inverse_kinematics(body, joints_mj, R_mj)
     clock.lap("ik")
     state = solve_clip(body, kinematics.q, motion.fps, choices=choices, clock=clock)
-    own, frames = label_columns(body, motion, state, kinematics.rms_m, contact_elsewhere, choices)
+    own, elsewhere, frames = label_columns(body, motion, state, kinematics.rms_m, contact_elsewhere, choices)
     clock.lap("columns")
-    return Labels(frames=frames, own_reject=own, stature_m=motion.stature_m, mass_kg=mass_kg, seconds=clock.seconds)
+    return Labels(
+        frames=frames, own_reject=own, carried_by=elsewhere, stature_m=motion.stature_m, mass_kg=mass_kg, seconds=clock.seconds
+    )
+
+
+def ik_targets(motion: SmplMotion) -> tuple[np.ndarray, np.ndarray]:
+    """Joints (T, 24, 3) and rotations (T, 24, 3, 3) that the body is to meet, MuJoCo's world."""
+    joints_m, R_global = motion.forward()
+    # Pelvis and chest only: foot rotations of the BVH skeleton have a splayed rest pose.
+    R_mj = np.full_like(R_global, np.nan)
+    R_mj[:, [0, 9]] = R_MJ_WORLD @ R_global[:, [0, 9]]
+    return joints_m @ R_MJ_WORLD.T, R_mj
 
 
 @dataclass(frozen=True)
@@ -144,10 +153,11 @@ def label_columns(
     ik_rms_m: np.ndarray,
     contact_elsewhere: bool = False,
     choices: Choices = DEFAULT,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Bits of REJECT_REASONS by each frame's own criteria (T,), and the columns of LABEL_FRAMES but clip and frame."""
+) -> tuple[np.ndarray, dict[str, int], dict[str, np.ndarray]]:
+    """`Labels.own_reject` and `carried_by`, and the columns of LABEL_FRAMES but clip and frame."""
     own = _own_reject(body, state, ik_rms_m, contact_elsewhere, choices.reject_above)
-    return own, _columns(body, motion, state, ik_rms_m, smeared(own, motion.fps), choices.smooth)
+    elsewhere = _find_elsewhere(body, state, motion.fps, own, choices.reject_above)
+    return own, elsewhere, _columns(body, motion, state, ik_rms_m, smeared(own, motion.fps), choices.smooth)
 
 
 def _own_reject(body: Body, state: ClipState, ik_rms_m: np.ndarray, contact_elsewhere: bool, above: RejectAbove) -> np.ndarray:
@@ -166,6 +176,16 @@ def _own_reject(body: Body, state: ClipState, ik_rms_m: np.ndarray, contact_else
     for i, frames in enumerate(bad.values()):
         bits |= frames.astype(np.uint8) << np.uint8(i)
     return bits
+
+
+def _find_elsewhere(body: Body, state: ClipState, fps: float, own: np.ndarray, above: RejectAbove) -> dict[str, int]:
+    """Adds `contact_elsewhere` to the frames of `own` whose residual another part of the body explains; how many by which."""
+    residual = np.uint8(1 << REJECT_REASONS.index("force") | 1 << REJECT_REASONS.index("moment"))
+    frames = np.flatnonzero(own & residual)
+    most_BW = (above.force_BW, above.moment_BW_m)
+    parts = carried_by(body, state.motion.q, fps, state.mechanics, state.ground, frames, most_BW)
+    own[frames[[bool(part) for part in parts]]] |= np.uint8(1 << REJECT_REASONS.index("contact_elsewhere"))
+    return {part: parts.count(part) for part in PARTS if part in parts}
 
 
 def smeared(bits: np.ndarray, fps: float) -> np.ndarray:

@@ -205,6 +205,8 @@ def index_row(clip: ClipFile, rest_m: np.ndarray, floor_m: float, fps: float, la
         "floor_m": floor_m,
         "props": clip.props,
         "contact_elsewhere": clip.contact_elsewhere,
+        "flat_ground": clip.flat_ground,
+        "carried_by": labels.carried_by,
         "own_rejected": int((own > 0).sum()),
         "own_by_reason": _by_reason(own),
         "by_reason": _by_reason(labels.frames["reject"]),
@@ -232,7 +234,7 @@ def _by_reason(bits: np.ndarray) -> dict[str, int]:
 
 def dataset_info(rows: list[dict], clips: list[ClipFile], skipped: dict[str, str]) -> dict:
     """What `dataset.json` says beyond the settings: counts, muscles, joints, subjects."""
-    feet_only = [row for row in rows if not row["more"]["contact_elsewhere"]]
+    feet_only = [row for row in rows if not row["more"]["contact_elsewhere"] and row["more"]["flat_ground"]]
     people = {clip.subject: clip.person for clip in clips}
     return {
         "counts": {

@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import minimize
 
 from benchmarks.synthetic_bvh import write_bvh
+from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import BioHumanError, InputError, OutputError, UnknownName
 from simlabels import cli
 from simlabels.choices import Choices, RejectAbove, limits_of
@@ -60,6 +61,7 @@ def test_defaults_are_those_of_the_figures():
         smooth=True,
         reject_above=RejectAbove(ik_m=0.05, force_BW=0.2, moment_BW_m=0.1, reserve_Nm_per_kg=0.25),
         solver="newton",
+        spread=0,
     )
 
 
@@ -202,7 +204,8 @@ def test_each_limit_rejects_for_its_own_reason(the_body, motion, labels, name):
     strict = label_clip(the_body, motion, choices=Choices(reject_above=replace(RejectAbove(), **{name: 1e-5})))
     bit = 1 << ("ik_m", "force_BW", "moment_BW_m", "reserve_Nm_per_kg").index(name)
     assert (labels.own_reject == 0).all()
-    assert (strict.own_reject == bit).mean() > 0.9
+    found_elsewhere = np.uint8(1 << REJECT_REASONS.index("contact_elsewhere"))  # may be found beside a residual
+    assert (strict.own_reject & ~found_elsewhere == bit).mean() > 0.9
     np.testing.assert_array_equal(strict.frames["activation"], labels.frames["activation"])
 
 
@@ -213,6 +216,7 @@ def test_each_limit_rejects_for_its_own_reason(the_body, motion, labels, name):
         (lambda: Choices(solver="osqp"), UnknownName, "no solver is called 'osqp'"),
         (lambda: Choices(cutoff_Hz=0), InputError, "cut-off should be a positive number of Hz, got 0"),
         (lambda: Choices(cost="cubes", solver="piqp"), InputError, "quadratic costs only"),
+        (lambda: Choices(spread=1), InputError, "needs 2 draws at least, better 8; got 1"),
         (lambda: limits_of(["force=0.1"]), UnknownName, "no limit is called 'force'; nearest: force_BW"),
         (lambda: limits_of(["force_BW"]), InputError, "a limit is NAME=NUMBER, such as force_BW=0.1, got 'force_BW'"),
         (lambda: limits_of(["force_BW=low"]), InputError, "got 'force_BW=low'"),
@@ -247,6 +251,7 @@ def test_choices_are_recorded_and_do_not_mix(tmp_path, the_body, monkeypatch, ca
         "smooth": False,
         "reject_above": {"ik_m": 0.05, "force_BW": 0.1, "moment_BW_m": 0.1, "reserve_Nm_per_kg": 0.25},
         "solver": "newton",
+        "spread": 0,
     }
     f = read_frames(tmp_path / "out", ["activation", "activation_raw"])
     np.testing.assert_array_equal(f["activation"], f["activation_raw"])
