@@ -16,7 +16,8 @@ from realtime.body.muscles import muscle_table
 
 from . import contact, ground_level, label, optimise
 from .choices import DEFAULT, Choices
-from .dataset import LABELS, DatasetWriter, file_sha256
+from .cluster import software
+from .dataset import LABELS, LABELS_WITH_SPREAD, DatasetWriter, file_sha256
 from .folder import MANIFEST, SUBJECTS, ClipFile, list_clips
 from .interrupts import held_interrupts
 from .label import Labels, label_clip
@@ -85,7 +86,7 @@ def make_labels(
         up: up axis of .npz motion, "y" or "z"; None = tested.
         jobs: processes; each builds its own body (7 s).
         skip_bad: a file that cannot be read is named in `dataset.json` and left out, instead of ending the run.
-        choices: cost, muscle, filter, smoothing and limits.
+        choices: cost, muscle, filter, smoothing, limits and spread.
         body: used when jobs is 1, else built.
         workers: who labels (see `ray_workers`); None = this process, or `jobs` processes.
         on_start, on_clip: called with all clips and the names kept from an earlier run; with each finished clip.
@@ -99,7 +100,7 @@ def make_labels(
     if (reading.smpl_bodies or up) and not any(is_smpl(clip) for clip in clips):
         raise InputError(f"{folder} holds no .npz motion, for which --smpl-body and --up are; leave them out")
     settings = run_settings(folder, clips, fps, reading, choices)
-    writer = DatasetWriter(out, LABELS, settings)
+    writer = DatasetWriter(out, LABELS_WITH_SPREAD if choices.spread else LABELS, settings)
     kept = writer.done
     on_start(clips, kept)
     skipped: dict[str, str] = {}
@@ -142,6 +143,7 @@ def run_settings(folder: Path, clips: list[ClipFile], fps: float, reading: Readi
         "model_sha256": model_sha256(),
         "choices": asdict(choices),
         "simulation": simulation_settings(),
+        "software": software(_PACKAGES),
         "inputs_sha256": {path.name: file_sha256(path) for path in (*tables, *(clip.path for clip in clips))},
     }
 
