@@ -27,6 +27,8 @@ def inspect(folder: Path, out: Path | None) -> dict:
         OutputError: the page cannot be written.
     """
     dataset = open_dataset(folder)
+    if out is not None and not out.parent.is_dir():
+        raise OutputError(f"{out} cannot be written: there is no folder {out.parent}")
     gathered = gather(dataset)
     found = figures(gathered)
     if out is not None:

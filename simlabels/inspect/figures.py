@@ -1,5 +1,6 @@
 """The figures of a dataset as one JSON object: what `--json` prints and the page shows."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
@@ -26,7 +27,10 @@ SATURATED = 0.95
 def figures(gathered: Gathered) -> dict:
     """Everything the page tells, as plain numbers; unknown = None."""
     clips, info = gathered.clips, gathered.dataset.info
-    feet_only = [c for c in clips if not c.contact_elsewhere]
+    feet_only = [c for c in clips if c.flat_ground and not c.contact_elsewhere]
+    carried = Counter[str]()
+    for clip in clips:
+        carried.update(clip.carried_by)
     return {
         "folder": str(gathered.dataset.folder),
         "counts": {"all": _counts(clips), "feet_on_flat_ground_only": _counts(feet_only)},
@@ -34,6 +38,7 @@ def figures(gathered: Gathered) -> dict:
             reason: {"own": sum(c.own_by_reason[reason] for c in clips), "with_smearing": gathered.by_reason[reason]}
             for reason in REJECT_REASONS
         },
+        "carried_by": dict(carried),
         "skipped": info["skipped"],
         "not_finite_values_in_valid_frames": gathered.not_finite,
         "splits": _grouped(clips, lambda c: c.split),
@@ -84,7 +89,7 @@ def _counts(clips: list[ClipFigures]) -> dict:
         "minutes": sum(c.frames / c.fps for c in clips) / 60,
         "own_rejected": sum(c.own_rejected for c in clips),
         "rejected": sum(c.rejected for c in clips),
-        "contact_elsewhere_frames": sum(c.frames for c in clips if c.contact_elsewhere),
+        "declared_elsewhere_frames": sum(c.frames for c in clips if c.contact_elsewhere),
     }
 
 

@@ -88,6 +88,7 @@ def _coverage(gathered: Gathered, f: dict) -> str:
 def _rejection(_gathered: Gathered, f: dict) -> str:
     frames = max(f["counts"]["all"]["frames"], 1)
     by = f["rejected_by_reason"]
+    carried = ", ".join(f"{part} {n}" for part, n in f["carried_by"].items() if n)
     rows = []
     for reason in REJECT_REASONS:
         own, smeared = by[reason]["own"], by[reason]["with_smearing"]
@@ -97,7 +98,10 @@ def _rejection(_gathered: Gathered, f: dict) -> str:
         [
             "<h2>Rejected frames</h2>",
             table(("reason", "own criteria", "% of frames", "with what they smear", "% of frames"), rows),
-            note("A frame may have several reasons; contact_elsewhere is declared before labelling."),
+            note(
+                "A frame may have several reasons. contact_elsewhere: the manifest says so of the whole clip, or another part of "
+                f"the body that rests would explain the residual ({carried or 'none found'})."
+            ),
             picture(plots.reasons_svg(*shares), "Rejected frames by reason", "Share of all frames."),
         ]
     )
@@ -122,7 +126,7 @@ def _residuals(gathered: Gathered, f: dict) -> str:
         edges, counts = plots.coarse(list(gathered.residuals.values()), [k], 25)
         panels.append((f"frames by {_RESIDUAL_TITLES[name]}", edges, counts, limits.get(name)))
     told = (
-        "All frames, rejected ones too, of clips whose feet alone carry weight; percentiles to within 1 %. "
+        "All frames, rejected ones too, of clips without declared other contacts; percentiles to within 1 %. "
         "Force and moment at the root; the largest reserve of a frame; kinematics: rms distance of the joints."
     )
     figure = picture(plots.histograms_svg(panels), "Histograms of residuals", "Dashed: limits of rejection.") if panels else ""
@@ -132,7 +136,7 @@ def _residuals(gathered: Gathered, f: dict) -> str:
 def _worst(_gathered: Gathered, f: dict) -> str:
     titles = {"rejected": "by rejected share"} | {n: f"by 95th percentile of {_RESIDUAL_TITLES[n]}" for n in RESIDUALS}
     told = (
-        f"Clips of {FEWEST_FRAMES} frames and more whose feet alone carry weight. Reasons: frames by their own criteria. "
+        f"Clips of {FEWEST_FRAMES} frames and more without declared other contacts. Reasons: frames by their own criteria. "
         "Residuals: the 95th percentile of the clip's frames."
     )
     parts = ["<h2>Worst clips</h2>", note(told)]
@@ -231,21 +235,28 @@ def _courses(f: dict, courses: dict[str, Course | None]) -> str:
     for which, course in courses.items():
         clip = f[f"{which}_clip"]
         if course is None or clip is None:
-            parts.append(f"<p>No {which} clip: none has feet alone on flat ground and {FEWEST_FRAMES} frames.</p>")
+            parts.append(f"<p>No {which} clip: all have declared other contacts or fewer than {FEWEST_FRAMES} frames.</p>")
             continue
         shown = f"{course.time_s[0]:.1f} to {course.time_s[-1]:.1f} of {clip['frames'] / clip['fps']:.1f} s"
         reasons = ", ".join(f"{r} {n}" for r, n in clip["own_by_reason"].items() if n) or "none"
         caption = (
             f"The {which} clip: {clip['clip']}, {clip['action'] or 'no action given'}; {shown}; "
             f"{percent(clip['rejected'], clip['frames'])} of its frames rejected; own reasons: {reasons}. "
-            "Blue: left, orange: right, shaded: rejected."
+            "Blue: left, orange: right; red: rejected, grey: only as contact elsewhere."
         )
         parts.append(picture(plots.course_svg(course), f"Time courses of the {which} clip", caption))
     return "\n".join(parts)
 
 
 # ---- pieces
-_COUNT_HEAD = ("clips", "frames", "minutes", "contact elsewhere", "rejected, own criteria", "with what they smear")
+_COUNT_HEAD = (
+    "clips",
+    "frames",
+    "minutes",
+    "in clips with declared other contacts",
+    "rejected, own criteria",
+    "with what they smear",
+)
 
 
 def _count_cells(n: dict) -> tuple:
@@ -253,7 +264,7 @@ def _count_cells(n: dict) -> tuple:
         n["clips"],
         n["frames"],
         f"{n['minutes']:.1f}",
-        percent(n["contact_elsewhere_frames"], n["frames"]),
+        percent(n["declared_elsewhere_frames"], n["frames"]),
         percent(n["own_rejected"], n["frames"]),
         percent(n["rejected"], n["frames"]),
     )

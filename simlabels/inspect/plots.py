@@ -70,13 +70,14 @@ def ranges_svg(histograms: Histograms, labels: Sequence[str], unit: str, channel
     with _drawing():
         figure, axes = _figure(size_in=(7.5, 0.6 + 0.16 * len(channels)))
         ax = axes[0, 0]
-        for y, channel in enumerate(channels):
-            low, q1, median, q3, high = (histograms.percentile(channel, p) for p in (1, 25, 50, 75, 99))
-            if median is None:
-                continue
-            ax.plot([low, high], [y, y], color=LEFT, lw=1)
-            ax.plot([q1, q3], [y, y], color=LEFT, lw=4, solid_capstyle="butt")
-            ax.plot([median], [y], "o", color="white", mec=RIGHT, ms=3.5)
+        known = [(y, channel) for y, channel in enumerate(channels) if histograms.counts[channel].any()]
+        if known:
+            y = [row for row, _ in known]
+            table = [[histograms.percentile(channel, p) for p in (1, 25, 50, 75, 99)] for _, channel in known]
+            low, q1, median, q3, high = np.array(table, dtype=float).T
+            ax.hlines(y, low, high, color=LEFT, lw=1)
+            ax.hlines(y, q1, q3, color=LEFT, lw=4)
+            ax.plot(median, y, "o", color="white", mec=RIGHT, ms=3.5)
         ax.set_yticks(range(len(channels)), labels)
         ax.set_ylim(len(channels) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0, labelsize=8)
@@ -217,7 +218,7 @@ def _course_figure(course: Course, title: str | None):
 
 
 def _shade(ax, course: Course) -> None:
-    """Red: rejected by residuals, reserves or kinematics. Grey: only because something else than the feet is said to carry."""
+    """Red: rejected by residuals, reserves or kinematics. Grey: only as `contact_elsewhere`, which the manifest says."""
     elsewhere = np.uint8(1 << REJECT_REASONS.index("contact_elsewhere"))
     half = 0.5 / course.fps
     for frames, color in ((course.reject & ~elsewhere > 0, REJECTED), (course.reject == elsewhere, ELSEWHERE)):

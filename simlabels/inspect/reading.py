@@ -15,6 +15,8 @@ from ..dataset import LABELS
 
 #: 4096 rows of 354 activations are 6 MB.
 BATCH_ROWS = 4096
+#: Of `clip_details`.
+DETAILS = ("contact_elsewhere", "flat_ground", "carried_by", "own_rejected", "own_by_reason")
 _NEEDED = ("settings", "counts", "subjects", "muscles", "joints", "reject_reasons", "clip_details", "skipped", "versions")
 
 
@@ -57,6 +59,10 @@ def open_dataset(folder: Path) -> Dataset:
     for key in _NEEDED:
         if key not in info:
             raise InputError(f"{folder / JSON_NAME} has no {key!r}: made by another version; make the labels again")
+    for clip, details in info["clip_details"].items():
+        if missing := [key for key in DETAILS if key not in details]:
+            where = f"{folder / JSON_NAME}, clip {clip!r}"
+            raise InputError(f"{where}: no {missing[0]!r}: made by another version; make the labels again")
     muscles = [[m.index, m.name, m.region, m.side, m.group] for m in muscle_table()]
     if info["muscles"] != muscles or tuple(info["reject_reasons"]) != REJECT_REASONS:
         raise InputError(

@@ -13,7 +13,7 @@ from realtime.body.skeleton import JOINTS
 
 from ..label import SINGULAR_JOINT
 from .histograms import Histograms
-from .reading import Dataset, Rows, read_clips
+from .reading import DETAILS, Dataset, Rows, read_clips
 
 #: What is read of a frame; activation_raw, contact and cop_m are not.
 COLUMNS = ["quat_wxyz", "valid", "reject", "activation", "tau_Nm", "reserve_Nm", "residual_BW", "ik_rms_m"]
@@ -36,7 +36,9 @@ class ClipFigures:
     frames: int
     fps: float
     shard: str  # file that holds its frames
-    contact_elsewhere: bool  # declared before labelling: all its frames are rejected
+    contact_elsewhere: bool  # the manifest says so: all its frames are rejected
+    flat_ground: bool
+    carried_by: dict[str, int]  # rejected frames that another part of the body resting on something would explain
     rejected: int = 0  # with what bad frames smear
     own_rejected: int = 0  # by the frame's own criteria
     own_by_reason: dict[str, int] = field(default_factory=dict)
@@ -60,7 +62,7 @@ class Gathered:
     torque: Histograms  # a joint of the body, N m per kg, valid frames
     reserve: Histograms  # likewise, N m, absolute
     large_reserves: np.ndarray  # (joints,) valid frames with more than LARGE_RESERVE_NM
-    residuals: dict[str, Histograms]  # an action each, frames of clips whose feet alone carry
+    residuals: dict[str, Histograms]  # an action each, clips that the manifest gives no other contact
     not_finite: int  # values of valid frames that are no numbers
 
 
@@ -112,9 +114,7 @@ def _figures(row: dict, details: dict, shard: str) -> ClipFigures:
     return ClipFigures(
         **{key: row[key] for key in ("clip", "action", "subject", "split", "frames", "fps")},
         shard=shard,
-        contact_elsewhere=details["contact_elsewhere"],
-        own_rejected=details["own_rejected"],
-        own_by_reason=details["own_by_reason"],
+        **{key: details[key] for key in DETAILS},
     )
 
 
@@ -175,7 +175,7 @@ def _end_clip(out: Gathered, figures: ClipFigures, sizes: np.ndarray) -> None:
 
 
 def judged(clips: list[ClipFigures]) -> list[ClipFigures]:
-    """Clips that may be best or worst: only the feet carry weight, and they are long enough to say something."""
+    """Clips that may be best or worst: nothing but the feet is said to carry, and they are long enough to say something."""
     return [c for c in clips if not c.contact_elsewhere and c.frames >= FEWEST_FRAMES]
 
 
