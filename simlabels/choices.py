@@ -44,6 +44,7 @@ class Choices:
     smooth: bool = True  # Savitzky-Golay of `activation`; `activation_raw` never is
     reject_above: RejectAbove = RejectAbove()
     solver: str = "newton"
+    spread: int = 0  # draws of perturbed people and motions; 0 = no spread is stored
 
     def __post_init__(self) -> None:
         if self.cost not in COSTS:
@@ -52,6 +53,8 @@ class Choices:
             raise UnknownName("solver", self.solver, SOLVERS)
         if not (self.cutoff_Hz > 0 and math.isfinite(self.cutoff_Hz)):
             raise InputError(f"the cut-off should be a positive number of Hz, got {self.cutoff_Hz:g}")
+        if self.spread < 0 or self.spread == 1:
+            raise InputError(f"a spread needs 2 draws at least, better 8; got {self.spread}")
         if self.solver == "piqp" and self.cost == "cubes":
             raise InputError("piqp solves quadratic costs only; leave out the solver, or choose the cost volume or squares")
 

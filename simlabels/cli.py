@@ -128,6 +128,13 @@ def add_choices(p: argparse.ArgumentParser) -> None:
         help="another limit: ik_m, force_BW, moment_BW_m or reserve_Nm_per_kg; repeat for more",
     )
     group.add_argument(
+        "--spread",
+        type=int,
+        default=0,
+        metavar="N",
+        help="store how uncertain activations and forces are, by N repetitions with perturbed people and motion; 8 will do (of a folder)",
+    )
+    group.add_argument(
         "--solver", choices=SOLVERS, default=SOLVERS[0], help="of the muscles: ours (default), or the library piqp, slow"
     )
 
@@ -143,6 +150,7 @@ def _choices_of(args: argparse.Namespace):
         smooth=not args.no_smooth,
         reject_above=limits_of(args.reject_above),
         solver=args.solver,
+        spread=args.spread,
     )
 
 
@@ -165,6 +173,8 @@ def _run_trial(args: argparse.Namespace) -> int:
     missing = [name for name in ("static", "markers", "mass") if getattr(args, name) is None]
     if missing:
         raise InputError(f"a trial of markers also needs {', '.join('--' + name for name in missing)}")
+    if args.spread:
+        raise InputError("--spread is for folders of motion, not for one laboratory trial; leave it out")
     if (args.left is None) != (args.right is None):
         raise InputError("give both --left and --right, or none")
     files = TrialFiles(

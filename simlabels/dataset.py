@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from realtime.body.dataset import (
     LABEL_CLIPS,
     LABEL_FRAMES,
     LABEL_SCHEMA,
+    LABEL_SPREAD,
     PAIR_FRAMES,
     PAIR_SCHEMA,
     PAIR_TAKES,
@@ -42,6 +43,7 @@ class Layout:
 
 
 LABELS = Layout(schema=LABEL_SCHEMA, key="clip", index_name="clips.parquet", index=LABEL_CLIPS, frames=LABEL_FRAMES)
+LABELS_WITH_SPREAD = replace(LABELS, frames=LABEL_FRAMES | LABEL_SPREAD)
 PAIRS = Layout(schema=PAIR_SCHEMA, key="take", index_name="takes.parquet", index=PAIR_TAKES, frames=PAIR_FRAMES)
 
 

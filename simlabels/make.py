@@ -27,6 +27,7 @@ from .readers.amass import RestBody, amass_motion, read_amass
 from .readers.bvh import read_bvh
 from .readers.resample import resample
 from .readers.retarget import SmplMotion, estimated_floor_m, retarget
+from .spread import spread_columns, spread_settings
 from .workers import ATTEMPTS, LocalWorkers, Workers
 
 FPS = 30.0
@@ -143,6 +144,7 @@ def run_settings(folder: Path, clips: list[ClipFile], fps: float, reading: Readi
         "model_sha256": model_sha256(),
         "choices": asdict(choices),
         "simulation": simulation_settings(),
+        **({"spread": spread_settings()} if choices.spread else {}),
         "software": software(_PACKAGES),
         "inputs_sha256": {path.name: file_sha256(path) for path in (*tables, *(clip.path for clip in clips))},
     }
@@ -189,6 +191,10 @@ def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = 
         labels = label_clip(
             body, motion, contact_elsewhere=clip.contact_elsewhere, mass_kg=clip.person.mass_kg, choices=choices
         )
+        if choices.spread:
+            ik_rms_m = labels.frames["ik_rms_m"]
+            spread = spread_columns(body, motion, ik_rms_m, clip.clip, choices, clip.person.mass_kg)
+            labels = replace(labels, frames=labels.frames | spread)
     except BioHumanError as error:
         message = str(error)
         return Done(clip, {}, {}, message if str(clip.path) in message else f"{clip.path}: {message}")

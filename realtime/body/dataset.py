@@ -56,6 +56,11 @@ LABEL_FRAMES: dict[str, Column] = {
     "residual_BW": Column("float32", (6,), "root residual: force in body weights, moment in body weights x metre"),
     "ik_rms_m": Column("float32", (), "inverse kinematics: rms distance of the joints"),
 }
+#: Labels made with `--spread`: further columns of the frames, standard deviations over repetitions with perturbed people and motion.
+LABEL_SPREAD: dict[str, Column] = {
+    "activation_spread": Column("float16", (M,), "of `activation`"),
+    "grf_spread_BW": Column("float16", (2, 3), "of `grf_BW`"),
+}
 REJECT_REASONS = ("ik", "force", "moment", "reserve", "solver", "contact_elsewhere")
 
 #: Pairs: takes.parquet, one row a take (one clip seen by one camera).

@@ -85,13 +85,18 @@ def scale_body(body: Body, factors: Mapping[str, float] | None = None, mass_kg: 
 
 
 def _factor_of_bodies(m: mujoco.MjModel, factors: Mapping[str, float]) -> np.ndarray:
-    k = np.full(m.nbody, factors.get("trunk", 1.0))
+    return np.array([factors.get(segment, 1.0) for segment in segment_bodies(m)])
+
+
+def segment_bodies(m: mujoco.MjModel) -> list[str]:
+    """Segment of each model body."""
+    segments = ["trunk"] * m.nbody
     for segment, patterns in SEGMENTS.items():
         for name in {p.replace("_*", side) for p in patterns for side in ("_r", "_l")}:
             b = mujoco.mj_name2id(m, mujoco.mjtObj.mjOBJ_BODY, name)
             if b >= 0:
-                k[b] = factors.get(segment, 1.0)
-    return k
+                segments[b] = segment
+    return segments
 
 
 def segment_lengths_m(joints_m: np.ndarray) -> dict[str, float]:

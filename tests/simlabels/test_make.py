@@ -211,7 +211,16 @@ def test_flags_are_a_contract():
         "make": sorted(
             [
                 *("--fps", "--help", "--jobs", "--out", "--skip-bad", "--smpl-body", "--source-fps", "--up"),
-                *("--activation-dynamics", "--cost", "--cutoff", "--no-smooth", "--passive", "--reject-above", "--solver"),
+                *(
+                    "--activation-dynamics",
+                    "--cost",
+                    "--cutoff",
+                    "--no-smooth",
+                    "--passive",
+                    "--reject-above",
+                    "--solver",
+                    "--spread",
+                ),
                 *("--address", "--cluster"),
                 *("--grf", "--height", "--left", "--markers", "--mass", "--right", "--static"),
             ]
