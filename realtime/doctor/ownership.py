@@ -28,8 +28,8 @@ def owners() -> Owners:
     """Read anew at each call. `Distribution.files` would do, but looks for each of 50 000 files on the disk, which takes half a minute."""
     files: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for distribution in metadata.distributions():
-        metadata, record = distribution.metadata, distribution.read_text("RECORD")
-        name = metadata["Name"] if "Name" in metadata else None  # asking for one that is not there is deprecated
+        about, record = distribution.metadata, distribution.read_text("RECORD")
+        name = about["Name"] if "Name" in about else None  # asking for what is not there is deprecated
         if not name or not record:  # left over from an interrupted installation, or not installed by pip
             continue
         root = str(distribution.locate_file(""))
