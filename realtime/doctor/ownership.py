@@ -29,7 +29,7 @@ def owners() -> Owners:
     files: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for distribution in metadata.distributions():
         about, record = distribution.metadata, distribution.read_text("RECORD")
-        name = about["Name"] if "Name" in about else None  # asking for what is not there is deprecated
+        name = next(iter(about.get_all("Name") or ()), None)  # asking by index for what is not there is deprecated
         if not name or not record:  # left over from an interrupted installation, or not installed by pip
             continue
         root = str(distribution.locate_file(""))
