@@ -187,7 +187,8 @@ def test_the_command_killed_at_random_moments(folder, tmp_path, whole, more):
         children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
         process.communicate()
-        assert not psutil.wait_procs(children, timeout=20)[1], "workers outlive their parent"
+        # Ray's own helpers first try to report to whoever was killed.
+        assert not psutil.wait_procs(children, timeout=90)[1], "workers outlive their parent"
         assert_whole_shards_only(out, expected)
     last = begin()
     _, errors = last.communicate(timeout=200)
@@ -221,8 +222,11 @@ def test_ray_on_two_nodes_with_a_worker_and_a_node_killed(folder, tmp_path, whol
             assert killed
             assert seen == sorted(seen)
             assert len(seen) == CLIPS
-            assert workers.count == 1
             assert contents(tmp_path / "stormy") == expected
+            until = time.monotonic() + 60
+            while workers.count == 2 and time.monotonic() < until:
+                time.sleep(0.2)
+            assert workers.count == 1
     finally:
         cluster.shutdown()
 
