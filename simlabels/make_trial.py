@@ -117,7 +117,9 @@ def _labels(body: Body, motion: TrialMotion, state: ClipState, choices: Choices)
     smpl = smpl_of_body(body, state.motion.q, motion.fps)
     assert motion.rms_m is not None
     own, elsewhere, frames = label_columns(body, smpl, state, motion.rms_m, choices=choices)
-    labels = Labels(frames=frames, own_reject=own, carried_by=elsewhere, stature_m=smpl.stature_m, mass_kg=body.mass_kg, seconds={})
+    labels = Labels(
+        frames=frames, own_reject=own, carried_by=elsewhere, stature_m=smpl.stature_m, mass_kg=body.mass_kg, seconds={}
+    )
     return labels, smpl.rest_m
 
 
