@@ -38,6 +38,9 @@ class MuscleDofs(NamedTuple):
 class Body:
     """One person's body. Starts as the generic model; `scale.scale_body` makes it another person.
 
+    Args:
+        model: instead of the mended one (to compare with).
+
     Attributes:
         model, data: MuJoCo's.
         joints: names of the 31 independent joints, the order of every torque array.
@@ -51,8 +54,8 @@ class Body:
         ModelError: the muscles are not those of `realtime.body.muscles`, in that order.
     """
 
-    def __init__(self) -> None:
-        m = self.model = load_model()
+    def __init__(self, model: mujoco.MjModel | None = None) -> None:
+        m = self.model = load_model() if model is None else model
         self.data = mujoco.MjData(m)
         self.muscle_names = tuple(m.actuator(i).name for i in range(m.nu))
         if self.muscle_names != muscle_names():

@@ -119,6 +119,12 @@ def load_model() -> mujoco.MjModel:
     return model
 
 
+def load_shipped_model() -> mujoco.MjModel:
+    """The wheel's model with nothing mended, for comparison: paths and muscle parameters only, its masses lack those of meshes."""
+    spec = _without_fingers(mujoco.MjSpec.from_file(str(model_xml())))
+    return mujoco.MjModel.from_xml_string(_without_meshes(spec.to_xml()))
+
+
 def _without_fingers(spec: mujoco.MjSpec) -> mujoco.MjSpec:
     for joint in list(spec.joints):
         if joint.name in FINGER_JOINTS:
