@@ -11,7 +11,7 @@ EXAMPLES = """\
 examples:
   biohuman-labels make cmu_bvh --out ~/biohuman-data/labels --jobs 2
   biohuman-labels make /shared/cmu_bvh --out /shared/labels --cluster ray --address 10.0.0.1:6379
-  biohuman-labels make my_capture --out labels --source-fps 60 --skip-bad
+  biohuman-labels make my_capture --out labels --source-fps 60 --strict
   biohuman-labels smpl-body SMPLH_FEMALE.npz --out female.npz --gender female
   biohuman-labels make amass_clips --out labels --smpl-body female.npz --smpl-body male.npz
   biohuman-labels make walk.trc --static static.trc --markers rajagopal_walk --mass 71.5 --grf grf.mot --out walk
@@ -55,7 +55,7 @@ def add_make(commands) -> None:
         "folder",
         type=Path,
         metavar="DIR|TRIAL",
-        help="folder of .bvh and AMASS-style .npz files (manifest.csv and subjects.csv there are used), or a trial's markers: .trc, .c3d",
+        help="folder of .bvh, .amc (and .asf) or AMASS-style .npz files (manifest.csv and subjects.csv are used), or a trial's .trc, .c3d",
     )
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; complete shards there are kept")
     p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1; each takes some seconds to start)")
@@ -78,7 +78,9 @@ def add_make(commands) -> None:
         help="body file for .npz motion, one a gender (see smpl-body); without one our own rest skeleton is used",
     )
     p.add_argument("--up", choices=("y", "z"), help="up axis of .npz motion (default: tested; AMASS: z)")
-    p.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read instead of stopping")
+    p.add_argument(
+        "--strict", action="store_true", help="stop at the first file that cannot be labelled instead of leaving it out"
+    )
     trial = p.add_argument_group("one laboratory trial")
     trial.add_argument(
         "--static", type=Path, metavar="FILE", help="the person standing still: scales the body, places the markers"
@@ -285,13 +287,11 @@ def run_make(args: argparse.Namespace) -> int:
             up=args.up,
             jobs=args.jobs,
             workers=workers,
-            skip_bad=args.skip_bad,
+            strict=args.strict,
             choices=choices,
             on_start=progress.start,
             on_clip=progress.advance,
         )
-    for message in summary.skipped.values():
-        print(f"biohuman-labels: left out: {message}", file=sys.stderr)
     own_rest = sum("our own" in more.get("motion", {}).get("rest", "") for more in summary.info["clip_details"].values())
     if own_rest:
         print(
@@ -305,7 +305,15 @@ def run_make(args: argparse.Namespace) -> int:
                 f"{title}: {n['clips']} clips, {n['frames']} frames; rejected {own:.1f} %, with what they smear {smeared:.1f} %"
             )
     print(f"written to {args.out}")
-    return 0
+    if not summary.skipped:
+        return 0
+    count = len(summary.skipped)
+    print(
+        f"biohuman-labels: {count} of {count + summary.clips} files were left out, see above or `skipped` in dataset.json; mend them, "
+        "and the same command labels them too",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def add_pairs(commands) -> None:

@@ -101,23 +101,27 @@ class DatasetWriter:
             raise OutputError(f"{folder} cannot be made: {error.strerror}; give --out another folder") from error
         for leftover in folder.glob(".*.part"):
             leftover.unlink()
-        self.index: list[dict] = self._kept()
+        self._shards = self._kept()
 
-    def _kept(self) -> list[dict]:
-        """Index rows of the complete shards already there."""
+    def _kept(self) -> dict[int, list[dict]]:
+        """Index rows of the complete shards already there, by the shard's number; one that was removed is filled again."""
         shards = sorted(self.folder.glob(SHARD_GLOB))
         if not shards and (self.folder / JSON_NAME).exists():
             raise OutputError(f"{self.folder} has a {JSON_NAME} but no shards; remove it or give --out another folder")
-        rows: list[dict] = []
-        for i, shard in enumerate(shards):
-            metadata = _metadata(shard)
-            if shard.name != _shard_name(i) or metadata.get(_FINGERPRINT_KEY, b"").decode() != self.fingerprint:
+        rows: dict[int, list[dict]] = {}
+        for shard in shards:
+            metadata, number = _metadata(shard), shard.stem.partition("-")[2]
+            if not number.isdigit() or metadata.get(_FINGERPRINT_KEY, b"").decode() != self.fingerprint:
                 raise OutputError(
                     f"{shard} was made by another version or with other settings; remove {self.folder} or give another --out"
                 )
-            rows += json.loads(metadata[_INDEX_KEY])
-        self._shards = len(shards)
+            rows[int(number)] = json.loads(metadata[_INDEX_KEY])
         return rows
+
+    @property
+    def index(self) -> list[dict]:
+        """Index rows of the items on disk, in the order of the shards."""
+        return [row for number in sorted(self._shards) for row in self._shards[number]]
 
     @property
     def done(self) -> set[str]:
@@ -142,16 +146,25 @@ class DatasetWriter:
         frames = {k: np.concatenate([f[k] for _, f in self._pending]) for k in self._pending[0][1]}
         table = arrow_table(self.layout.frames, frames, sum(row["frames"] for row in rows))
         metadata = {_INDEX_KEY: json.dumps(rows), _FINGERPRINT_KEY: self.fingerprint}
-        _write_parquet(self.folder / _shard_name(self._shards), table.replace_schema_metadata(metadata))
-        self._shards += 1
-        self.index += rows
+        number = next(i for i in range(len(self._shards) + 1) if i not in self._shards)
+        self._unfinish()
+        _write_parquet(self.folder / _shard_name(number), table.replace_schema_metadata(metadata))
+        self._shards[number] = rows
         self._pending = []
+
+    def _unfinish(self) -> None:
+        """A finished dataset that gets another shard is unfinished until `finish`."""
+        try:
+            (self.folder / JSON_NAME).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.folder / JSON_NAME} cannot be replaced: {error.strerror}") from error
 
     def finish(self, info: dict) -> None:
         """The last shard, the index table and `dataset.json` with `info`: after it the dataset is complete."""
         self._flush()
-        columns = {k: np.array([row[k] for row in self.index]) for k in self.layout.index}
-        table = arrow_table(self.layout.index, columns, len(self.index))
+        rows = self.index
+        columns = {k: np.array([row[k] for row in rows]) for k in self.layout.index}
+        table = arrow_table(self.layout.index, columns, len(rows))
         _write_parquet(self.folder / self.layout.index_name, table)
         whole = {"schema": self.layout.schema, "columns": _described(self.layout), "settings": self.settings, **info}
         text = json.dumps(whole, indent=1)
@@ -207,8 +220,8 @@ def _metadata(shard: Path) -> dict[bytes, bytes]:
 
     try:
         return parquet.read_schema(shard).metadata or {}
-    except ArrowException as error:
-        raise OutputError(f"{shard} is not readable Parquet; remove it and start again") from error
+    except (ArrowException, OSError) as error:
+        raise OutputError(f"{shard} is not readable Parquet; remove it and start again, its items are made anew") from error
 
 
 def _shard_name(i: int) -> str:

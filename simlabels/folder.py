@@ -1,14 +1,17 @@
-"""A folder of motion capture: its BVH and AMASS-style .npz files, its manifest.csv and subjects.csv where there are any."""
+"""A folder of motion capture: its BVH, AMC and AMASS-style .npz files, its manifest.csv and subjects.csv where there are any."""
 
 import csv
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from realtime.body.errors import InputError
 
 MANIFEST, SUBJECTS = "manifest.csv", "subjects.csv"
 SPLITS = ("train", "val", "test")
-SUFFIXES = (".bvh", ".bvh.gz", ".npz")
+SUFFIXES = (".bvh", ".bvh.gz", ".amc", ".npz")
+#: What no person is.
+MASS_RANGE_KG, HEIGHT_RANGE_M, AGE_RANGE_YEARS = (20.0, 250.0), (1.0, 2.4), (1.0, 120.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,13 @@ class ClipFile:
     flat_ground: bool = True
     props: bool = False  # something is handled that is not in the file
     person: Subject = Subject()
+    skeleton: Path | None = None  # the .asf of an .amc
+    problem: str = ""  # why this clip cannot be labelled, where that is known before it is read
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What its motion is read from."""
+        return (self.path,) if self.skeleton is None else (self.path, self.skeleton)
 
 
 def list_clips(folder: Path) -> list[ClipFile]:
@@ -43,15 +53,20 @@ def list_clips(folder: Path) -> list[ClipFile]:
     manifest.csv: clip, subject, split; optional action, floor_m, flat_ground, other_contact, props.
     subjects.csv: subject; optional sex, age_years, height_m, mass_kg; an empty cell is unknown.
     Without a manifest every clip is split "train" of subject "unknown".
+    An .amc takes the skeleton of its subject as CMU names them (07_01.amc: 07.asf), or the folder's only one. A clip without
+    skeleton, or of a subject whose numbers are no person's, has a `problem`.
 
     Raises:
         InputError: no folder, no motion, two files of one name, a file that the manifest does not list, a column or value that is wrong.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give the folder that holds the .bvh or .npz files")
-    paths = sorted(p for p in folder.iterdir() if p.name.endswith(SUFFIXES))
+        raise InputError(f"{folder} is not a folder; give the folder that holds the .bvh, .amc or .npz files")
+    try:
+        paths = sorted(p for p in folder.iterdir() if p.name.endswith(SUFFIXES))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}") from None
     if not paths:
-        raise InputError(f"{folder} holds no .bvh or .npz files; give the folder that does")
+        raise InputError(f"{folder} holds no .bvh, .amc or .npz files; give the folder that does")
     names = [_clip_name(path) for path in paths]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -60,11 +75,25 @@ def list_clips(folder: Path) -> list[ClipFile]:
             )
     manifest = _table(folder / MANIFEST, key="clip", needed=("clip", "subject", "split"))
     people = _table(folder / SUBJECTS, key="subject", needed=("subject",)) or {}
-    return [_clip_file(path, manifest, people, folder) for path in paths]
+    skeletons = sorted(folder.glob("*.asf"))
+    return [_with_skeleton(_clip_file(path, manifest, people, folder), skeletons) for path in paths]
 
 
 def _clip_name(path: Path) -> str:
-    return next(path.name.removesuffix(suffix) for suffix in (".bvh.gz", ".bvh", ".npz") if path.name.endswith(suffix))
+    return next(path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
+
+
+def _with_skeleton(clip: ClipFile, skeletons: list[Path]) -> ClipFile:
+    if clip.path.suffix != ".amc":
+        return clip
+    subject = clip.clip.split("_")[0]
+    own = [path for path in skeletons if path.stem in (clip.clip, subject)]
+    if not own and not (subject.isdigit() and all(path.stem.isdigit() for path in skeletons)):  # 08.asf is not of 07_01.amc
+        own = skeletons
+    if len(own) == 1:
+        return replace(clip, skeleton=own[0])
+    which = f"{', '.join(path.name for path in own[:3])} could be its skeleton" if own else "its skeleton is not beside it"
+    return replace(clip, problem=clip.problem or f"{clip.path}: {which}; put the subject's there, as {subject}.asf")
 
 
 def _clip_file(path: Path, manifest: dict | None, people: dict, folder: Path) -> ClipFile:
@@ -77,6 +106,13 @@ def _clip_file(path: Path, manifest: dict | None, people: dict, folder: Path) ->
     where = f"{folder / MANIFEST}, clip {clip}"
     if row["split"] not in SPLITS:
         raise InputError(f"{where}: split should be one of {', '.join(SPLITS)}, got {row['split']!r}")
+    if not row["subject"]:
+        raise InputError(f"{where}: the subject is empty; give it a name")
+    person, problem = Subject(), ""
+    try:
+        person = _subject(people.get(row["subject"], {}), f"{folder / SUBJECTS}, subject {row['subject']}")
+    except InputError as error:
+        problem = f"{path}: {error}"
     return ClipFile(
         clip=clip,
         path=path,
@@ -87,13 +123,32 @@ def _clip_file(path: Path, manifest: dict | None, people: dict, folder: Path) ->
         contact_elsewhere=_flag(row, "other_contact", "0", where),
         flat_ground=_flag(row, "flat_ground", "1", where),
         props=_flag(row, "props", "0", where),
-        person=_subject(people.get(row["subject"], {}), f"{folder / SUBJECTS}, subject {row['subject']}"),
+        person=person,
+        problem=problem,
     )
 
 
 def _subject(row: dict, where: str) -> Subject:
     numbers = {name: _number(row.get(name), where, name) for name in ("age_years", "height_m", "mass_kg")}
-    return Subject(sex=row.get("sex") or None, **numbers)
+    person = Subject(sex=row.get("sex") or None, **numbers)
+    if person.age_years is not None:
+        _in_range(person.age_years, AGE_RANGE_YEARS, f"{where}: age_years", "years")
+    check_person(person.mass_kg, person.height_m, f"{where}: mass_kg", f"{where}: height_m")
+    return person
+
+
+def check_person(mass_kg: float | None, height_m: float | None, mass: str, height: str) -> None:
+    """Raises InputError if mass or height, called `mass` and `height`, are no person's; None is unknown."""
+    if mass_kg is not None:
+        _in_range(mass_kg, MASS_RANGE_KG, mass, "kg")
+    if height_m is not None:
+        _in_range(height_m, HEIGHT_RANGE_M, height, "m")
+
+
+def _in_range(value: float, limits: tuple[float, float], what: str, unit: str) -> None:
+    low, high = limits
+    if not low <= value <= high:
+        raise InputError(f"{what} is {value:g} {unit}, a person has {low:g} to {high:g}")
 
 
 def _table(path: Path, *, key: str, needed: tuple[str, ...]) -> dict[str, dict[str, str]] | None:
@@ -122,9 +177,12 @@ def _number(text: str | None, where: str, column: str) -> float | None:
     if not text:
         return None
     try:
-        return float(text)
-    except ValueError as error:
-        raise InputError(f"{where}: {column} should be a number, got {text!r}") from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where}: {column} should be a number, got {text!r}")
+    return value
 
 
 def _flag(row: dict[str, str], column: str, default: str, where: str) -> bool:

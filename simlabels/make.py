@@ -17,13 +17,15 @@ from realtime.body.muscles import muscle_table
 from . import contact, ground_level, label, optimise
 from .choices import DEFAULT, Choices
 from .cluster import software
-from .dataset import LABELS, LABELS_WITH_SPREAD, DatasetWriter, file_sha256
-from .folder import MANIFEST, SUBJECTS, ClipFile, list_clips
+from .dataset import LABELS, LABELS_WITH_SPREAD, DatasetWriter
+from .folder import ClipFile, list_clips
+from .inputs import check_kept, file_hashes, input_sha256, source_sha256
 from .interrupts import held_interrupts
 from .label import Labels, label_clip
 from .musculo.body import Body
 from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256
 from .readers.amass import RestBody, amass_motion, read_amass
+from .readers.amc import read_asf_amc
 from .readers.bvh import read_bvh
 from .readers.resample import resample
 from .readers.retarget import SmplMotion, estimated_floor_m, retarget
@@ -71,7 +73,7 @@ def make_labels(
     smpl_bodies: Sequence[Path] = (),
     up: str | None = None,
     jobs: int = 1,
-    skip_bad: bool = False,
+    strict: bool = False,
     choices: Choices = DEFAULT,
     body: Body | None = None,
     workers: Workers | None = None,
@@ -86,41 +88,46 @@ def make_labels(
         smpl_bodies: body files for .npz motion, at most one a kind and gender; none = our own rest skeleton.
         up: up axis of .npz motion, "y" or "z"; None = tested.
         jobs: processes; each builds its own body (7 s).
-        skip_bad: a file that cannot be read is named in `dataset.json` and left out, instead of ending the run.
+        strict: the first file that cannot be labelled ends the run, instead of being left out and named in `dataset.json`.
         choices: cost, muscle, filter, smoothing, limits and spread.
         body: used when jobs is 1, else built.
         workers: who labels (see `ray_workers`); None = this process, or `jobs` processes.
         on_start, on_clip: called with all clips and the names kept from an earlier run; with each finished clip.
 
     Raises:
-        InputError: a file cannot be read and `skip_bad` is off.
-        OutputError: `out` holds something else or cannot be written.
+        InputError: no file can be labelled, or one cannot and `strict` is on.
+        OutputError: `out` holds something else, or labels of files that have changed since; or it cannot be written.
     """
     clips = list_clips(folder)
     reading = Reading(source_fps=source_fps, smpl_bodies=tuple(RestBody.read(path) for path in smpl_bodies), up=up)
     if (reading.smpl_bodies or up) and not any(is_smpl(clip) for clip in clips):
         raise InputError(f"{folder} holds no .npz motion, for which --smpl-body and --up are; leave them out")
-    settings = run_settings(folder, clips, fps, reading, choices)
+    settings = run_settings(clips, fps, reading, choices)
+    hashes = file_hashes(folder, clips)
+    sources = {clip.clip: source_sha256(clip, hashes.get) for clip in clips}
+    inputs = {clip.clip: input_sha256(clip, sources[clip.clip]) for clip in clips}
     writer = DatasetWriter(out, LABELS_WITH_SPREAD if choices.spread else LABELS, settings)
+    check_kept(out, folder, writer.rows, inputs)
     kept = writer.done
     on_start(clips, kept)
     skipped: dict[str, str] = {}
-    todo = [
-        Job(clip, fps, reading, choices, settings["inputs_sha256"][clip.path.name]) for clip in clips if clip.clip not in kept
-    ]
+    todo = [Job(clip, fps, reading, choices, sources[clip.clip]) for clip in clips if clip.clip not in kept]
     with _runner(workers, jobs if len(todo) > 1 else 1, body) as run:
         for done in run(todo):
             if done.error is None:
+                done.row["more"]["input_sha256"] = inputs[done.clip.clip]
                 writer.add(done.row, done.frames)
-            elif skip_bad:
-                skipped[done.clip.clip] = done.error
+            elif strict:
+                raise InputError(f"{done.error}; mend or remove the file, or leave --strict out to go on with the rest")
             else:
-                raise InputError(f"{done.error}; mend or remove the file, or go on without it by --skip-bad")
+                skipped[done.clip.clip] = done.error
             on_clip(done)
     rows = writer.rows
     if not rows:
-        raise InputError(f"none of the {len(clips)} files in {folder} could be read; the first: {next(iter(skipped.values()))}")
-    info = dataset_info(rows, clips, skipped)
+        raise InputError(
+            f"none of the {len(clips)} files in {folder} could be labelled; the first: {next(iter(skipped.values()))}"
+        )
+    info = dataset_info(rows, clips, skipped) | {"inputs_sha256": {path.name: sha for path, sha in hashes.items()}}
     writer.finish(info)
     return Summary(len(rows), sum(row["frames"] for row in rows), skipped, info)
 
@@ -130,12 +137,11 @@ def is_smpl(clip: ClipFile) -> bool:
     return clip.path.suffix == ".npz"
 
 
-def run_settings(folder: Path, clips: list[ClipFile], fps: float, reading: Reading, choices: Choices = DEFAULT) -> dict:
-    """Everything the labels hang on: two runs with equal settings give the same dataset."""
+def run_settings(clips: list[ClipFile], fps: float, reading: Reading, choices: Choices = DEFAULT) -> dict:
+    """Everything that all labels hang on: two runs with equal settings and files give the same dataset."""
     smpl = {}
     if any(map(is_smpl, clips)):
         smpl = {"smpl_bodies": [[b.kind, b.gender, b.source_sha256] for b in reading.smpl_bodies], "up": reading.up}
-    tables = [folder / name for name in (MANIFEST, SUBJECTS) if (folder / name).exists()]
     return {
         "fps": fps,
         "source_fps": reading.source_fps,
@@ -146,7 +152,6 @@ def run_settings(folder: Path, clips: list[ClipFile], fps: float, reading: Readi
         "simulation": simulation_settings(),
         **({"spread": spread_settings()} if choices.spread else {}),
         "software": software(_PACKAGES),
-        "inputs_sha256": {path.name: file_sha256(path) for path in (*tables, *(clip.path for clip in clips))},
     }
 
 
@@ -179,12 +184,17 @@ def read_motion(clip: ClipFile, reading: Reading) -> tuple[SmplMotion, float, di
         amass = read_amass(clip.path, reading.source_fps)
         read = amass_motion(amass, reading.smpl_bodies, up=reading.up, height_m=clip.person.height_m)
         return read.motion, read.floor_m if clip.floor_m is None else clip.floor_m, {"motion": read.notes}
-    bvh = read_bvh(clip.path, reading.source_fps)
+    if clip.skeleton is not None:
+        bvh = read_asf_amc(clip.skeleton, clip.path, reading.source_fps)
+    else:
+        bvh = read_bvh(clip.path, reading.source_fps)
     return retarget(bvh), estimated_floor_m(bvh) if clip.floor_m is None else clip.floor_m, {}
 
 
 def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = Reading(), choices: Choices = DEFAULT) -> Done:
     """One file through the chain; a file that cannot be used comes back with its error."""
+    if clip.problem:
+        return Done(clip, {}, {}, clip.problem)
     try:
         motion, floor_m, notes = read_motion(clip, reading)
         motion = resample(replace(motion, pelvis_m=motion.pelvis_m - [0, floor_m, 0]), fps)
@@ -326,17 +336,14 @@ def _work(job: Job) -> Done:
 
 
 def _label_job(body: Body, job: Job) -> Done:
-    """As `label_file`.
-
-    Raises:
-        InputError: the file is not what it was when the run started, or not that on this machine.
-    """
+    """As `label_file`; a file that is not what it was when the run started, or not that on this machine, has an error too."""
     try:
-        found = file_sha256(job.clip.path)
+        found = source_sha256(job.clip)
     except OSError as error:
-        raise InputError(f"{job.clip.path} cannot be read on {platform.node()}: {error.strerror}") from error
+        return Done(job.clip, {}, {}, f"{job.clip.path} cannot be read on {platform.node()}: {error.strerror}")
     if found != job.sha256:
-        raise InputError(f"{job.clip.path} on {platform.node()} is not the file that the run was started with; start it again")
+        what = f"{job.clip.path} on {platform.node()} is not the file that the run was started with; start it again"
+        return Done(job.clip, {}, {}, what)
     return label_file(body, job.clip, job.fps, job.reading, job.choices)
 
 

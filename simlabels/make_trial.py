@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.body.errors import InputError
-
 from .choices import DEFAULT, Choices
 from .coordinates import coordinates_of_body
 from .dataset import LABELS, DatasetWriter, file_sha256
-from .folder import ClipFile, Subject
+from .folder import ClipFile, Subject, check_person
 from .label import ClipState, Labels, label_columns
 from .make import dataset_info, index_row, simulation_settings
 from .marker_set import MarkerSet, load_marker_set
@@ -23,9 +21,6 @@ from .readers.markers import Markers
 from .readers.table import Table, write_table
 from .smpl_of_body import smpl_of_body
 from .trial import MARKER_SUFFIXES, TrialMotion, motion_of_markers, person_of, read_markers, solve_trial
-
-#: What no person is.
-MASS_RANGE_KG, HEIGHT_RANGE_M = (20.0, 250.0), (1.0, 2.4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +45,7 @@ def make_trial(files: TrialFiles, out: Path, body: Body | None = None, choices: 
         InputError: a file cannot be read, or mass or height are no person's.
         OutputError: `out` holds something else.
     """
-    _check_person(files)
+    check_person(files.mass_kg, files.height_m, "--mass", "--height")
     marker_set = load_marker_set(files.markers)
     static, trial = read_markers(files.static), read_markers(files.trial)
     forces = None if files.forces is None else read_forces(files.forces, files.feet)
@@ -85,15 +80,6 @@ def make_trial(files: TrialFiles, out: Path, body: Body | None = None, choices: 
         "marker_rmse_mm": 1000 * float(motion.rms_m.mean()),
         "findings": row["more"]["findings"],
     }
-
-
-def _check_person(files: TrialFiles) -> None:
-    low, high = MASS_RANGE_KG
-    if not low <= files.mass_kg <= high:
-        raise InputError(f"--mass is {files.mass_kg:g} kg, a person has {low:g} to {high:g}")
-    low, high = HEIGHT_RANGE_M
-    if files.height_m is not None and not low <= files.height_m <= high:
-        raise InputError(f"--height is {files.height_m:g} m, a person is {low:g} to {high:g} tall")
 
 
 def _settings(files: TrialFiles, fps: float, choices: Choices) -> dict:

@@ -35,6 +35,10 @@ class LabelProgress:
         self._progress.update(self._task, total=len(clips), completed=len(kept))
 
     def advance(self, done: Done) -> None:
+        """A clip more; one that was left out is told at once, on a line of its own."""
+        if done.error is not None:
+            line = f"biohuman-labels: left out: {done.error}"
+            self._progress.console.print(line, soft_wrap=True, markup=False, highlight=False, emoji=False)
         self._frames += len(done.frames.get("frame", ()))
         speed = self._frames / max(monotonic() - self._since, 1e-9)
         self._progress.update(self._task, advance=1, description=done.clip.clip, speed=f"{speed:.0f} frames/s")

@@ -64,7 +64,7 @@ def test_dataset_of_a_folder(folder, tmp_path, the_body):
     assert info["clip_details"]["b"]["props"]
     assert len(info["muscles"]) == 354
     assert len(info["joints"]) == 31
-    assert set(info["settings"]["inputs_sha256"]) == {"a.bvh", "b.bvh", "manifest.csv", "subjects.csv"}
+    assert set(info["inputs_sha256"]) == {"a.bvh", "b.bvh", "manifest.csv", "subjects.csv"}
     rows = seen[0].row, seen[1].row
     assert rows[0]["mass_kg"] == 61.5
     assert rows[0]["height_m"] == 1.72
@@ -98,19 +98,19 @@ def test_a_wrong_manifest_is_named(folder, old, new, message):
     assert "manifest.csv" in str(error.value)
 
 
-def test_a_bad_file_stops_the_run_unless_skipped(folder, tmp_path, the_body):
+def test_a_bad_file_is_left_out(folder, tmp_path, the_body):
     text = (folder / "b.bvh").read_text()
     (folder / "b.bvh").write_text(text[: len(text) // 2])
-    with pytest.raises(InputError, match=r"b\.bvh announces 30 frames.*--skip-bad"):
-        run(folder, tmp_path / "out", the_body)
+    with pytest.raises(InputError, match=r"b\.bvh announces 30 frames.*leave --strict out"):
+        run(folder, tmp_path / "out", the_body, strict=True)
     assert list((tmp_path / "out").iterdir()) == []
-    summary = run(folder, tmp_path / "out", the_body, skip_bad=True)
+    summary = run(folder, tmp_path / "out", the_body)
     assert list(summary.skipped) == ["b"]
     assert "b" in json.loads((tmp_path / "out" / "dataset.json").read_text())["skipped"]
     assert set(read_frames(tmp_path / "out", ["clip"])["clip"]) == {"a"}
     (folder / "a.bvh").write_text("HIERARCHY")
     with pytest.raises(InputError, match="none of the 2 files"):
-        run(folder, tmp_path / "none", the_body, skip_bad=True)
+        run(folder, tmp_path / "none", the_body)
 
 
 def test_a_stopped_run_goes_on(folder, tmp_path, the_body, monkeypatch):
@@ -137,7 +137,10 @@ def test_a_stopped_run_goes_on(folder, tmp_path, the_body, monkeypatch):
 def test_a_changed_input_is_no_continuation(folder, tmp_path, the_body):
     run(folder, tmp_path / "out", the_body)
     write_bvh(folder / "b.bvh", seconds=1, skew=5)
-    with pytest.raises(OutputError, match="other settings"):
+    with pytest.raises(OutputError, match=r"holds labels of clip b, whose file .* has changed since"):
+        run(folder, tmp_path / "out", the_body)
+    (folder / "b.bvh").unlink()
+    with pytest.raises(OutputError, match=r"clip b, whose file .* is gone"):
         run(folder, tmp_path / "out", the_body)
 
 
@@ -153,7 +156,7 @@ def test_command_errors_are_one_line(folder, tmp_path, capsys, monkeypatch):
     (folder / "a.bvh").write_text("no motion")
     for argv, message in (
         (["make", str(tmp_path / "absent"), "--out", str(tmp_path / "o")], "is not a folder"),
-        (["make", str(tmp_path), "--out", str(tmp_path / "o")], "holds no .bvh or .npz files"),
+        (["make", str(tmp_path), "--out", str(tmp_path / "o")], "holds no .bvh, .amc or .npz files"),
         (["make", str(folder), "--out", str(tmp_path / "o"), "--jobs", "0"], "--jobs should be positive, got 0"),
         (["pairs", str(tmp_path), "--out", str(tmp_path / "o")], "has none of train.npz"),
     ):
@@ -210,7 +213,7 @@ def test_flags_are_a_contract():
     assert flags == {
         "make": sorted(
             [
-                *("--fps", "--help", "--jobs", "--out", "--skip-bad", "--smpl-body", "--source-fps", "--up"),
+                *("--fps", "--help", "--jobs", "--out", "--strict", "--smpl-body", "--source-fps", "--up"),
                 *(
                     "--activation-dynamics",
                     "--cost",

@@ -77,7 +77,7 @@ def test_the_same_again_and_another(command, tmp_path, capsys):
     ("more", "mass", "message"),
     [
         ((), "-3", "--mass is -3 kg, a person has 20 to 250"),
-        (("--height", "3"), "80", "--height is 3 m, a person is 1 to 2.4 tall"),
+        (("--height", "3"), "80", "--height is 3 m, a person has 1 to 2.4"),
         (("--left", "ground_force_1"), "80", "give both --left and --right, or none"),
         (("--grf", "gone.mot"), "80", "gone.mot"),
         (("--markers", "cmu42"), "80", "cmu41"),
