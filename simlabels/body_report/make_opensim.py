@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from realtime.body.errors import ModelError
+
 from ..dataset import file_sha256, write_whole
 from ..readers.table import read_table
 
@@ -47,11 +49,11 @@ class OpenSimLeg:
         opensim.Logger.removeFileSink()
         self.version: str = opensim.GetVersion()
         self._model = opensim.Model(str(path))
-        self._state = self._model.initSystem()
         coordinates, muscles = self._model.getCoordinateSet(), self._model.getMuscles()
         self._coordinate = {name: coordinates.get(f"{name}_r") for name in COORDINATES}
         for coordinate in self._coordinate.values():
-            coordinate.setLocked(self._state, False)
+            coordinate.setDefaultLocked(False)  # subtalar joint and toes; unlocked in the state they would stay where they are
+        self._state = self._model.initSystem()
         names = [muscles.get(i).getName() for i in range(muscles.getSize())]
         self._muscle = {name[:-2]: muscles.get(name) for name in sorted(names) if name.endswith("_r")}
 
@@ -86,12 +88,20 @@ class OpenSimLeg:
         }
 
     def pose(self, angle_deg: Mapping[str, float]) -> None:
-        """Coordinates that are not given are zero."""
+        """Coordinates that are not given are zero.
+
+        Raises:
+            ModelError: the model did not go there.
+        """
         last = len(COORDINATES) - 1
         for i, (name, coordinate) in enumerate(self._coordinate.items()):
             # The last call also solves for the patella.
             coordinate.setValue(self._state, float(np.deg2rad(angle_deg.get(name, 0.0))), i == last)
         self._model.realizePosition(self._state)
+        for name, coordinate in self._coordinate.items():
+            found_deg = float(np.rad2deg(coordinate.getValue(self._state)))
+            if abs(found_deg - angle_deg.get(name, 0.0)) > 1e-3:
+                raise ModelError(f"{name}_r was set to {angle_deg.get(name, 0.0):g} degrees but stands at {found_deg:g}")
 
     def length_mm(self, muscle: str) -> float:
         return 1000 * self._muscle[muscle].getLength(self._state)
