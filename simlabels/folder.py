@@ -38,6 +38,8 @@ class ClipFile:
     flat_ground: bool = True
     props: bool = False  # something is handled that is not in the file
     person: Subject = Subject()
+    height_m: float | None = None  # stature that its motion is scaled to, by other clips of its subject
+    height_from: str = "skeleton"
     skeleton: Path | None = None  # the .asf of an .amc
     problem: str = ""  # why this clip cannot be labelled, where that is known before it is read
 
@@ -45,6 +47,11 @@ class ClipFile:
     def files(self) -> tuple[Path, ...]:
         """What its motion is read from."""
         return (self.path,) if self.skeleton is None else (self.path, self.skeleton)
+
+
+def is_smpl(clip: ClipFile) -> bool:
+    """Whether the clip is AMASS-style .npz."""
+    return clip.path.suffix == ".npz"
 
 
 def list_clips(folder: Path) -> list[ClipFile]:

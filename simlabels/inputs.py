@@ -31,7 +31,7 @@ def source_sha256(clip: ClipFile, sha256_of: Callable[[Path], str | None] = file
 
 def input_sha256(clip: ClipFile, source_sha256: str) -> str:
     """Of everything that one clip's labels hang on beside the settings: its motion, and what the tables say of it."""
-    told = {name: value for name, value in asdict(clip).items() if name not in ("path", "skeleton", "problem")}
+    told = {name: value for name, value in asdict(clip).items() if name not in ("path", "skeleton", "problem", "height_from")}
     return fingerprint({**told, "source": source_sha256})
 
 

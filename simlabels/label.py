@@ -12,6 +12,7 @@ from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import InputError
 from realtime.body.rotations import to_quat_wxyz
 
+from .anatomy import impossible_frames
 from .choices import DEFAULT, Choices, RejectAbove
 from .contact import LOADED_BW, Ground, contact_states, ground_forces, pressure_centres_m, pushes_N, sole_points
 from .dynamics import Mechanics, Motion, derivatives, inverse_dynamics
@@ -155,24 +156,26 @@ def label_columns(
     choices: Choices = DEFAULT,
 ) -> tuple[np.ndarray, dict[str, int], dict[str, np.ndarray]]:
     """`Labels.own_reject` and `carried_by`, and the columns of LABEL_FRAMES but clip and frame."""
-    own = _own_reject(body, state, ik_rms_m, contact_elsewhere, choices.reject_above)
+    misplaced = (ik_rms_m > choices.reject_above.ik_m) | impossible_frames(motion.R_local)
+    own = _own_reject(body, state, misplaced, contact_elsewhere, choices.reject_above)
     elsewhere = _find_elsewhere(body, state, motion.fps, own, choices.reject_above)
     return own, elsewhere, _columns(body, motion, state, ik_rms_m, smeared(own, motion.fps), choices.smooth)
 
 
-def _own_reject(body: Body, state: ClipState, ik_rms_m: np.ndarray, contact_elsewhere: bool, above: RejectAbove) -> np.ndarray:
+def _own_reject(body: Body, state: ClipState, misplaced: np.ndarray, contact_elsewhere: bool, above: RejectAbove) -> np.ndarray:
+    """Bits of REJECT_REASONS (T,); `misplaced`: frames whose kinematics do not hold."""
     named = [i for i, joint in enumerate(body.joints) if not joint.startswith(SINGULAR_JOINT)]
     reserve = np.abs(state.activations.reserve_Nm[:, named]).max(1)
     bad = {
-        "ik": ik_rms_m > above.ik_m,
+        "ik": misplaced,
         "force": np.linalg.norm(state.force[:, :3], axis=1) > above.force_BW * body.weight_N,
         "moment": np.linalg.norm(state.force[:, 3:6], axis=1) > above.moment_BW_m * body.weight_N,
         "reserve": reserve > above.reserve_Nm_per_kg * body.mass_kg,
         "solver": (state.activations.steps < 0) | (state.ground.steps < 0) | ~np.isfinite(state.force).all(1),
-        "contact_elsewhere": np.full(len(ik_rms_m), contact_elsewhere),
+        "contact_elsewhere": np.full(len(misplaced), contact_elsewhere),
     }
     assert tuple(bad) == REJECT_REASONS
-    bits = np.zeros(len(ik_rms_m), np.uint8)
+    bits = np.zeros(len(misplaced), np.uint8)
     for i, frames in enumerate(bad.values()):
         bits |= frames.astype(np.uint8) << np.uint8(i)
     return bits

@@ -14,16 +14,17 @@ from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import BioHumanError, InputError
 from realtime.body.muscles import muscle_table
 
-from . import contact, ground_level, label, optimise
+from . import anatomy, contact, ground_level, label, optimise
 from .choices import DEFAULT, Choices
 from .cluster import software
 from .dataset import LABELS, LABELS_WITH_SPREAD, DatasetWriter
-from .folder import ClipFile, list_clips
+from .folder import ClipFile, is_smpl, list_clips
 from .inputs import check_kept, file_hashes, input_sha256, source_sha256
 from .interrupts import held_interrupts
 from .label import Labels, label_clip
 from .musculo.body import Body
 from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256
+from .person import person_settings, sized, with_sizes
 from .readers.amass import RestBody, amass_motion, read_amass
 from .readers.amc import read_asf_amc
 from .readers.bvh import read_bvh
@@ -98,7 +99,7 @@ def make_labels(
         InputError: no file can be labelled, or one cannot and `strict` is on.
         OutputError: `out` holds something else, or labels of files that have changed since; or it cannot be written.
     """
-    clips = list_clips(folder)
+    clips = with_sizes(list_clips(folder))
     reading = Reading(source_fps=source_fps, smpl_bodies=tuple(RestBody.read(path) for path in smpl_bodies), up=up)
     if (reading.smpl_bodies or up) and not any(is_smpl(clip) for clip in clips):
         raise InputError(f"{folder} holds no .npz motion, for which --smpl-body and --up are; leave them out")
@@ -132,11 +133,6 @@ def make_labels(
     return Summary(len(rows), sum(row["frames"] for row in rows), skipped, info)
 
 
-def is_smpl(clip: ClipFile) -> bool:
-    """Whether the clip is AMASS-style .npz."""
-    return clip.path.suffix == ".npz"
-
-
 def run_settings(clips: list[ClipFile], fps: float, reading: Reading, choices: Choices = DEFAULT) -> dict:
     """Everything that all labels hang on: two runs with equal settings and files give the same dataset."""
     smpl = {}
@@ -150,6 +146,7 @@ def run_settings(clips: list[ClipFile], fps: float, reading: Reading, choices: C
         "model_sha256": model_sha256(),
         "choices": asdict(choices),
         "simulation": simulation_settings(),
+        "person": person_settings(),
         **({"spread": spread_settings()} if choices.spread else {}),
         "software": software(_PACKAGES),
     }
@@ -170,6 +167,7 @@ def simulation_settings() -> dict:
         "reserve_scale_Nm": optimise.RESERVE_SCALE_NM,
         "solver_tolerance": optimise.TOLERANCE,
         "smoothing": ["Savitzky-Golay", label.SMOOTH_WINDOW, label.SMOOTH_ORDER, label.SMOOTH_FPS],
+        "turned_over_deg": {"head": anatomy.HEAD_DEG, "ankle": anatomy.ANKLE_DEG, "wrist": anatomy.WRIST_DEG},
         "smeared_frames": label.SMEARED_FRAMES,
     }
 
@@ -198,12 +196,12 @@ def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = 
     try:
         motion, floor_m, notes = read_motion(clip, reading)
         motion = resample(replace(motion, pelvis_m=motion.pelvis_m - [0, floor_m, 0]), fps)
-        labels = label_clip(
-            body, motion, contact_elsewhere=clip.contact_elsewhere, mass_kg=clip.person.mass_kg, choices=choices
-        )
+        motion, heads = anatomy.with_head_up(motion)
+        motion, person = sized(motion, clip)
+        labels = label_clip(body, motion, contact_elsewhere=clip.contact_elsewhere, mass_kg=person.mass_kg, choices=choices)
         if choices.spread:
             ik_rms_m = labels.frames["ik_rms_m"]
-            spread = spread_columns(body, motion, ik_rms_m, clip.clip, choices, clip.person.mass_kg)
+            spread = spread_columns(body, motion, ik_rms_m, clip.clip, choices, person.mass_kg, weighed=person.weighed)
             labels = replace(labels, frames=labels.frames | spread)
     except BioHumanError as error:
         message = str(error)
@@ -211,7 +209,7 @@ def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = 
     T = len(motion.pelvis_m)
     frames = {"clip": np.full(T, clip.clip, dtype=object), "frame": np.arange(T, dtype=np.int32), **labels.frames}
     row = index_row(clip, motion.rest_m, floor_m, fps, labels)
-    row["more"] |= notes
+    row["more"] |= notes | person.notes | {"heads_turned_up": heads}
     return Done(clip, row, frames, seconds=labels.seconds)
 
 

@@ -61,6 +61,9 @@ def make_trial(files: TrialFiles, out: Path, body: Body | None = None, choices: 
     findings = [*trial.check(), *(_check_plates(trial, marker_set, forces, files.mass_kg) if forces else ())]
     row = index_row(clip, rest_m, 0.0, motion.fps, labels)
     row["more"] |= {
+        "height_from": "--height" if files.height_m else "static trial",
+        "mass_from": "--mass",
+        "scale": 1.0,
         "forces": "measured" if forces else "estimated",
         "placement": {"factors": placement.factors, "static_rms_m": placement.static_rms_m},
         "findings": [str(finding) for finding in findings],

@@ -82,7 +82,14 @@ def draw(name: str, k: int, mass_deviation: float) -> Draw:
 
 
 def spread_columns(
-    body: Body, motion: SmplMotion, ik_rms_m: np.ndarray, name: str, choices: Choices, mass_kg: float | None = None
+    body: Body,
+    motion: SmplMotion,
+    ik_rms_m: np.ndarray,
+    name: str,
+    choices: Choices,
+    mass_kg: float | None = None,
+    *,
+    weighed: bool = True,
 ) -> dict[str, np.ndarray]:
     """Columns of LABEL_SPREAD: the deviation over `choices.spread` draws. Leaves `body` the person.
 
@@ -90,6 +97,7 @@ def spread_columns(
         motion, mass_kg: as `label_clip` was given them.
         ik_rms_m: what its inverse kinematics left, (T,).
         name: of the clip; decides the draws.
+        weighed: `mass_kg` was measured, not estimated.
     """
     joints_m, R = ik_targets(motion)
     factors = segment_factors(body, joints_m)
@@ -97,7 +105,7 @@ def spread_columns(
     size_m = float(np.median(ik_rms_m))
     activation, force_BW = _Deviation(), _Deviation()
     for k in range(choices.spread):
-        d = draw(name, k, MASS_ESTIMATED if mass_kg is None else MASS_WEIGHED)
+        d = draw(name, k, MASS_WEIGHED if weighed and mass_kg is not None else MASS_ESTIMATED)
         _become(body, factors, person_kg, d)
         q = inverse_kinematics(body, joints_m + moved_skin(joints_m, R[:, 0], d.skin, size_m), R).q
         drawn = replace(choices, cutoff_Hz=choices.cutoff_Hz * d.cutoff)

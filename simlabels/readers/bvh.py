@@ -12,6 +12,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -99,9 +100,35 @@ def read_bvh(path: Path, fps: float | None = None) -> Bvh:
     )
 
 
+def read_skeleton(path: Path) -> tuple[list[str], np.ndarray]:
+    """Joint names, and their offsets (J, 3), m, of a .bvh or .bvh.gz file; its motion is not read.
+
+    Raises:
+        InputError: no such file, no HIERARCHY, an unknown unit; names the file.
+    """
+    text = " ".join(_head(path))
+    if not text.startswith("HIERARCHY"):
+        raise InputError(f"{path} does not begin with HIERARCHY; it is not a BVH file")
+    joints = _hierarchy(path, text.removeprefix("HIERARCHY").replace("{", " { ").replace("}", " } ").split())
+    return joints.names, np.array(joints.offsets) * _unit_m(path, joints)
+
+
+def _head(path: Path) -> list[str]:
+    """Lines before MOTION."""
+    try:
+        with _opened(path) as f:
+            return list(takewhile(lambda line: line != "MOTION", (line.strip() for line in f)))
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text: {error}") from error
+
+
+def _opened(path: Path):
+    return gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
+
+
 def _lines(path: Path) -> list[str]:
     try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as f:
+        with _opened(path) as f:
             return [line.strip() for line in f.read().strip().splitlines()]
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as text: {error}") from error
