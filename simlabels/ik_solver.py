@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .ik_tree import forward
+from .ik_equations import empty_frame, miss, normal_equations
 from .newton import cholesky_solve
 
 MAX_STEPS, MAX_STEPS_FIRST = 8, 60
@@ -37,116 +37,6 @@ class Limits(NamedTuple):
     lower: np.ndarray
     upper: np.ndarray
     neutral: np.ndarray
-
-
-@njit(cache=True)
-def _add_row(J, w2, e, columns, H, g):
-    """Adds three weighted rows with error e to the normal equations; the Jacobian has only these columns."""
-    for i in columns:
-        if i < 0:
-            break
-        u0, u1, u2 = w2 * J[0, i], w2 * J[1, i], w2 * J[2, i]
-        g[i] += u0 * e[0] + u1 * e[1] + u2 * e[2]
-        for k in columns:  # rising
-            H[i, k] += u0 * J[0, k] + u1 * J[1, k] + u2 * J[2, k]
-            if k == i:
-                break
-
-
-@njit(cache=True)
-def _clear(J, columns):
-    for i in columns:
-        if i < 0:
-            break
-        J[0, i] = J[1, i] = J[2, i] = 0.0
-
-
-@njit(cache=True)
-def _point_row(q, tree, b, point, axis, anchor, slope, J):
-    """Jacobian (3, n) of a world point fixed in tree body b, in the columns that move it."""
-    _clear(J, tree.column[b])
-    d0, d1, d2 = point[0] - q[0], point[1] - q[1], point[2] - q[2]
-    J[0, 0] = J[1, 1] = J[2, 2] = 1
-    J[0, 4], J[0, 5] = d2, -d1
-    J[1, 3], J[1, 5] = -d2, d0
-    J[2, 3], J[2, 4] = d1, -d0
-    for j in tree.moving[b]:
-        if j < 0:
-            break
-        r = tree.joint_driver[j]
-        a0, a1, a2 = axis[j, 0] * slope[j], axis[j, 1] * slope[j], axis[j, 2] * slope[j]
-        if tree.joint_slides[j]:
-            J[0, r] += a0
-            J[1, r] += a1
-            J[2, r] += a2
-        else:
-            x, y, z = point[0] - anchor[j, 0], point[1] - anchor[j, 1], point[2] - anchor[j, 2]
-            J[0, r] += a1 * z - a2 * y
-            J[1, r] += a2 * x - a0 * z
-            J[2, r] += a0 * y - a1 * x
-
-
-@njit(cache=True)
-def _rotation_row(tree, b, axis, slope, J):
-    """Jacobian (3, n) of the world rotation vector of tree body b, in the columns that move it."""
-    _clear(J, tree.column[b])
-    J[0, 3] = J[1, 4] = J[2, 5] = 1
-    for j in tree.moving[b]:
-        if j < 0:
-            break
-        if not tree.joint_slides[j]:
-            for i in range(3):
-                J[i, tree.joint_driver[j]] += axis[j, i] * slope[j]
-
-
-@njit(cache=True)
-def _rotation_error(R, R_target, e):
-    """Small-angle rotation vector from R to R_target: half the sum of the columns' cross products."""
-    e[:] = 0
-    for k in range(3):
-        a0, a1, a2 = R[0, k], R[1, k], R[2, k]
-        b0, b1, b2 = R_target[0, k], R_target[1, k], R_target[2, k]
-        e[0] += 0.5 * (a1 * b2 - a2 * b1)
-        e[1] += 0.5 * (a2 * b0 - a0 * b2)
-        e[2] += 0.5 * (a0 * b1 - a1 * b0)
-
-
-@njit(cache=True)
-def _normal_equations(t, q, last, targets, limits, tree, P, R, axis, anchor, slope, J, H, g):
-    """Fills H and g at q for frame t; returns the cost and the rms distance of the landmarks."""
-    forward(q, tree, P, R, axis, anchor, slope)
-    H[:] = 0
-    g[:] = 0
-    cost, squares, seen = 0.0, 0.0, 0
-    e, point = np.zeros(3), np.zeros(3)
-    for k in range(targets.point_body.size):
-        if math.isnan(targets.point_m[t, k, 0]):
-            continue
-        b, o = targets.point_body[k], targets.offset_m[k]
-        for i in range(3):
-            point[i] = P[b, i] + R[b, i, 0] * o[0] + R[b, i, 1] * o[1] + R[b, i, 2] * o[2]
-            e[i] = targets.point_m[t, k, i] - point[i]
-        d2 = e[0] ** 2 + e[1] ** 2 + e[2] ** 2
-        w2 = targets.point_weight[k] ** 2
-        cost, squares, seen = cost + w2 * d2, squares + d2, seen + 1
-        _point_row(q, tree, b, point, axis, anchor, slope, J)
-        _add_row(J, w2, e, tree.column[b], H, g)
-    for s in range(targets.rotation_body.size):
-        if math.isnan(targets.R_segment[t, s, 0, 0]):
-            continue
-        b = targets.rotation_body[s]
-        w2 = targets.rotation_weight[s] ** 2
-        _rotation_error(R[b], targets.R_segment[t, s], e)
-        cost += w2 * (e[0] ** 2 + e[1] ** 2 + e[2] ** 2)
-        _rotation_row(tree, b, axis, slope, J)
-        _add_row(J, w2, e, tree.column[b], H, g)
-    keep = PRIOR_LAST if t > 0 else 0.0
-    for i in range(6, g.size):
-        to_neutral, to_last = limits.neutral[i - 6] - q[i + 1], last[i + 1] - q[i + 1]
-        g[i] += PRIOR_NEUTRAL * to_neutral + keep * to_last
-        H[i, i] += PRIOR_NEUTRAL + keep
-        cost += PRIOR_NEUTRAL * to_neutral**2 + keep * to_last**2
-    return cost, math.sqrt(squares / max(seen, 1))
 
 
 @njit(cache=True)
@@ -185,11 +75,10 @@ def _step(q, y, limits):
 @njit(cache=True)
 def solve(targets, limits, q0, tree):
     """Reduced positions (T, 38), rms distance (T,), steps (T,)."""
-    T, n, bodies, joints = targets.point_m.shape[0], 6 + limits.lower.size, tree.parent.size, tree.joint_body.size
+    T, n = targets.point_m.shape[0], 6 + limits.lower.size
     out, rms, steps = np.zeros((T, n + 1)), np.zeros(T), np.zeros(T, np.int64)
-    P, R = np.zeros((bodies, 3)), np.zeros((bodies, 3, 3))
-    axis, anchor, slope = np.zeros((joints, 3)), np.zeros((joints, 3)), np.zeros(joints)
-    H, g, J, y = np.zeros((n, n)), np.zeros(n), np.zeros((3, n)), np.zeros(n)
+    H, g, y = np.zeros((n, n)), np.zeros(n), np.zeros(n)
+    frame = empty_frame(tree, targets)
     q, good = q0.copy(), q0.copy()
     for t in range(T):
         damping, best = 1e-6, 1e300
@@ -199,8 +88,9 @@ def solve(targets, limits, q0, tree):
                 q[i] = min(max(2 * q[i] - out[t - 2, i], limits.lower[i - 7]), limits.upper[i - 7])
             q[:3] = 2 * q[:3] - out[t - 2, :3]
         limit = MAX_STEPS if t > 0 else MAX_STEPS_FIRST
+        keep = PRIOR_LAST if t > 0 else 0.0
         for step in range(limit + 1):
-            cost, distance = _normal_equations(t, q, last, targets, limits, tree, P, R, axis, anchor, slope, J, H, g)
+            cost, distance = miss(t, q, last, keep, targets, limits, PRIOR_NEUTRAL, tree, frame)
             if cost > best * (1 + 1e-12):  # worse: back to the last good q, with more damping
                 damping = min(damping * 20, 1e6)
                 q[:] = good
@@ -213,6 +103,7 @@ def solve(targets, limits, q0, tree):
                 break
             best, damping = cost, max(damping * 0.3, 1e-9)
             good[:] = q
+            normal_equations(t, q, last, keep, targets, limits, PRIOR_NEUTRAL, tree, frame, H, g)
             _damp_and_freeze(q, damping, limits, H, g)
             cholesky_solve(H, g, y)
             _step(q, y, limits)

@@ -5,16 +5,21 @@
 
 import math
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import mujoco
 import numpy as np
 from numba import njit
 
-from .musculo.body import ROOT_DOFS, Body
+from .musculo.body import Body
+from .musculo.vectors import compose, plus, put, rotated, row, times
 
 
 class Tree(NamedTuple):
-    """Bodies on the way to a landmark, parents first, and their joints in order."""
+    """Bodies on the way to a named one, parents first, and their joints in order.
+
+    A screw stands for the joints that have one reduced column and move the same named bodies: they act as one.
+    """
 
     parent: np.ndarray  # (bodies,), -1 = root
     offset_m: np.ndarray  # (bodies, 3) in the parent
@@ -24,12 +29,28 @@ class Tree(NamedTuple):
     joint_axis: np.ndarray  # (joints, 3)
     joint_driver: np.ndarray  # (joints,) reduced column, -1 = locked
     joint_quartic: np.ndarray  # (joints, 5)
-    moving: np.ndarray  # (bodies, joints): joints that move each body, -1 behind the last
-    column: np.ndarray  # (bodies, 6 + joints): reduced columns that move each body, rising, -1 behind the last
+    joint_screw: np.ndarray  # (joints,), -1 = locked
+    screw_column: np.ndarray  # (screws,)
+    screw_body: np.ndarray  # (screws,) a body that all of its joints, and no others among the named bodies', hang on
+    above: np.ndarray  # (screws, n): screws that move all that this one moves; of two that move the same, the first; -1 behind
+
+
+_TREES: WeakKeyDictionary[Body, dict[tuple[str, ...], tuple[Tree, np.ndarray, np.ndarray, np.ndarray]]] = WeakKeyDictionary()
 
 
 def build_tree(body: Body, names: list[str]) -> tuple[Tree, np.ndarray]:
     """The tree that holds the named bodies at the body's present scale, and where in it each name is."""
+    known = _TREES.setdefault(body, {})
+    if tuple(names) not in known:
+        known[tuple(names)] = _find_tree(body, names)
+    tree, place, bodies, joints = known[tuple(names)]
+    offset_m = body.model.body_pos[bodies]
+    offset_m[0] = 0
+    return tree._replace(offset_m=offset_m, joint_quartic=body.quartic[joints]), place
+
+
+def _find_tree(body: Body, names: list[str]) -> tuple[Tree, np.ndarray, np.ndarray, np.ndarray]:
+    """The tree at no scale, the places of the names, the tree's model bodies and joints. Holds for every scale."""
     m = body.model
     kept: set[int] = set()
     for name in names:
@@ -37,49 +58,68 @@ def build_tree(body: Body, names: list[str]) -> tuple[Tree, np.ndarray]:
         while b > 0:
             kept.add(b)
             b = int(m.body_parentid[b])
-    order = sorted(kept)
-    place = {b: i for i, b in enumerate(order)}
+    order = np.array(sorted(kept))
+    place = {int(b): i for i, b in enumerate(order)}
     parent = np.array([place.get(int(m.body_parentid[b]), -1) for b in order])
-    offset_m = m.body_pos[order].copy()
-    offset_m[0] = 0
     R_rest = np.zeros((len(order), 9))
     for i, b in enumerate(order):
         mujoco.mju_quat2Mat(R_rest[i], m.body_quat[b])
-    joints = [
-        j
-        for b in order
-        for j in range(m.body_jntadr[b], m.body_jntadr[b] + m.body_jntnum[b])
-        if m.jnt_type[j] != mujoco.mjtJoint.mjJNT_FREE
-    ]
-    assert np.abs(m.jnt_pos[joints]).max() < 1e-9, "forward kinematics turns bodies about their origin"
-    above = np.eye(len(order), dtype=np.bool_)
-    for i, p in enumerate(parent):
-        if p >= 0:
-            above[i] |= above[p]
-    joint_body = np.array([place[int(m.jnt_bodyid[j])] for j in joints])
-    driver = body.driver[joints].copy()
-    moving = [[j for j, b in enumerate(joint_body) if row[b] and driver[j] >= 0] for row in above]
-    column = [[*range(ROOT_DOFS), *sorted({int(driver[j]) for j in row})] for row in moving]
+    joints = np.array(
+        [
+            j
+            for b in order
+            for j in range(m.body_jntadr[b], m.body_jntadr[b] + m.body_jntnum[b])
+            if m.jnt_type[j] != mujoco.mjtJoint.mjJNT_FREE
+        ]
+    )
+    assert not m.jnt_pos[joints].any(), "forward kinematics turns bodies about their origin"
+    named = np.array([place[m.body(name).id] for name in names])
+    joint_body = np.array([place[int(b)] for b in m.jnt_bodyid[joints]])
+    driver = body.driver[joints]
+    joint_screw, screw_column, screw_body, above = _screws(parent, set(named.tolist()), joint_body, driver)
     tree = Tree(
         parent=parent,
-        offset_m=offset_m,
+        offset_m=np.zeros((len(order), 3)),
         R_rest=R_rest.reshape(-1, 3, 3),
         joint_body=joint_body,
         joint_slides=m.jnt_type[joints] == mujoco.mjtJoint.mjJNT_SLIDE,
-        joint_axis=m.jnt_axis[joints].copy(),
+        joint_axis=m.jnt_axis[joints],
         joint_driver=driver,
-        joint_quartic=body.quartic[joints].copy(),
-        moving=_padded(moving),
-        column=_padded(column),
+        joint_quartic=np.zeros((len(joints), 5)),
+        joint_screw=joint_screw,
+        screw_column=screw_column,
+        screw_body=screw_body,
+        above=above,
     )
-    return tree, np.array([place[m.body(name).id] for name in names])
+    return tree, named, order, joints
+
+
+def _screws(
+    parent: np.ndarray, named: set[int], joint_body: np.ndarray, driver: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """`joint_screw`, `screw_column`, `screw_body` and `above` of a `Tree`."""
+    carried = [{i} & named for i in range(len(parent))]
+    for i in range(len(parent) - 1, 0, -1):
+        carried[parent[i]] |= carried[i]
+    screws: dict[tuple[int, frozenset[int]], int] = {}
+    joint_screw, screw_body = np.full(len(driver), -1), []
+    for j, (b, column) in enumerate(zip(joint_body, driver, strict=True)):
+        if column >= 0:
+            key = (int(column), frozenset(carried[b]))
+            if key not in screws:
+                screws[key] = len(screws)
+                screw_body.append(b)
+            joint_screw[j] = screws[key]
+    moved = [bodies for _, bodies in screws]
+    above = [[r for r, more in enumerate(moved) if more > own or (more == own and r < s)] for s, own in enumerate(moved)]
+    return joint_screw, np.array([column for column, _ in screws]), np.array(screw_body), _padded(above)
 
 
 def _padded(rows: list[list[int]]) -> np.ndarray:
     """Rows of different lengths as one array, -1 where they end; one -1 at least."""
-    out = np.full((len(rows), 1 + max(map(len, rows))), -1)
-    for row, values in zip(out, rows, strict=True):
-        row[: len(values)] = values
+    out = np.full((len(rows), 1 + max(map(len, rows), default=0)), -1)
+    for row_out, values in zip(out, rows, strict=True):
+        row_out[: len(values)] = values
     return out
 
 
@@ -117,32 +157,26 @@ def turn(R, axis, angle):
 @njit(cache=True)
 def forward(q, tree, P, R, axis, anchor, slope):
     """World positions P and rotations R of the tree's bodies; axis, anchor and d(coordinate)/d(driver) of its joints."""
+    put(P, 0, (q[0], q[1], q[2]))
+    root_matrix(q, R[0])
     c = 0
     for i in range(tree.parent.size):
-        p = tree.parent[i]
-        if p < 0:
-            P[i] = q[:3]
-            root_matrix(q, R[i])
-        else:
-            o, R0 = tree.offset_m[i], tree.R_rest[i]
-            for r in range(3):
-                P[i, r] = P[p, r] + R[p, r, 0] * o[0] + R[p, r, 1] * o[1] + R[p, r, 2] * o[2]
-                for k in range(3):
-                    R[i, r, k] = R[p, r, 0] * R0[0, k] + R[p, r, 1] * R0[1, k] + R[p, r, 2] * R0[2, k]
+        if i > 0:
+            p = tree.parent[i]
+            put(P, i, plus(row(P, p), rotated(R, p, row(tree.offset_m, i))))
+            compose(R, p, tree.R_rest, i, R, i)
         while c < tree.joint_body.size and tree.joint_body[c] == i:
             x = q[tree.joint_driver[c] + 1] if tree.joint_driver[c] >= 0 else 0.0
-            k4 = tree.joint_quartic[c]
-            value = (((k4[4] * x + k4[3]) * x + k4[2]) * x + k4[1]) * x + k4[0]
-            slope[c] = ((4 * k4[4] * x + 3 * k4[3]) * x + 2 * k4[2]) * x + k4[1]
-            a = tree.joint_axis[c]
-            for r in range(3):
-                axis[c, r] = R[i, r, 0] * a[0] + R[i, r, 1] * a[1] + R[i, r, 2] * a[2]
+            k0, k1, k2, k3, k4 = tree.joint_quartic[c]
+            value = (((k4 * x + k3) * x + k2) * x + k1) * x + k0
+            slope[c] = ((4 * k4 * x + 3 * k3) * x + 2 * k2) * x + k1
+            a = rotated(R, i, row(tree.joint_axis, c))
+            put(axis, c, a)
             if tree.joint_slides[c]:
-                for r in range(3):
-                    P[i, r] += axis[c, r] * value
+                put(P, i, plus(row(P, i), times(value, a)))
             else:
-                turn(R[i], a, value)
-            anchor[c] = P[i]
+                turn(R[i], tree.joint_axis[c], value)
+            put(anchor, c, row(P, i))
             c += 1
 
 
