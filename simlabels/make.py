@@ -27,6 +27,7 @@ from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256
 from .person import person_settings, sized, with_sizes
 from .readers.amass import RestBody, amass_motion, read_amass
 from .readers.amc import read_asf_amc
+from .readers.axes import check_person_moves
 from .readers.bvh import read_bvh
 from .readers.resample import resample
 from .readers.retarget import SmplMotion, estimated_floor_m, retarget
@@ -186,7 +187,9 @@ def read_motion(clip: ClipFile, reading: Reading) -> tuple[SmplMotion, float, di
         bvh = read_asf_amc(clip.skeleton, clip.path, reading.source_fps)
     else:
         bvh = read_bvh(clip.path, reading.source_fps)
-    return retarget(bvh), estimated_floor_m(bvh) if clip.floor_m is None else clip.floor_m, {}
+    motion = retarget(bvh)
+    check_person_moves(str(clip.path), motion.stature_m, motion.pelvis_m, motion.fps)
+    return motion, estimated_floor_m(bvh) if clip.floor_m is None else clip.floor_m, {}
 
 
 def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = Reading(), choices: Choices = DEFAULT) -> Done:

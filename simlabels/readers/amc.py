@@ -70,9 +70,11 @@ def cmu_fps(amc_path: Path) -> float:
     """
     found = re.fullmatch(r"(\d+)_(\d+)", amc_path.name.split(".")[0])
     if found is None:
-        raise InputError(f"{amc_path}: no frame rate is in an .amc, and this is no name of CMU's; pass fps=")
+        raise InputError(f"{amc_path}: no frame rate is in an .amc, and this is no name of CMU's; pass fps= (--source-fps)")
     if int(found[1]) in CMU_60_HZ:
-        raise InputError(f"{amc_path}: CMU's subject {found[1]} has takes of 60 and of 120 frames a second; pass fps=")
+        raise InputError(
+            f"{amc_path}: CMU's subject {found[1]} has takes of 60 and of 120 frames a second; pass fps= (--source-fps)"
+        )
     return CMU_FPS
 
 

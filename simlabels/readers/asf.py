@@ -76,7 +76,7 @@ def read_asf(path: Path) -> Skeleton:
     leg_m = unit_m * sum(float(np.linalg.norm(bones[name].end)) for name in ("lfemur", "ltibia"))
     if not LEG_RANGE_M[0] <= leg_m <= LEG_RANGE_M[1]:
         raise InputError(f"{path}: in units of {unit_m:.5g} m a leg is {leg_m:.3g} m long, which is no human leg")
-    if any(abs(float(v)) > 0 for v in root.get("position", [])):
+    if any(_number(v) != 0 for v in root.get("position", [])):
         raise InputError(f"{path}: the root starts at {' '.join(root['position'])}; only 0 0 0 is read")
     if [dof.upper() for dof in root.get("order", ROOT_ORDER)] != list(ROOT_ORDER):
         raise InputError(f"{path}: the root's order is {' '.join(root['order'])}; only {' '.join(ROOT_ORDER)} is read")
@@ -122,21 +122,33 @@ def _bone(path: Path, block: list[tuple[int, list[str]]]) -> Bone:
     at = {words[0]: words[1:] for _, words in block}
     try:
         end = np.array([float(v) for v in at["direction"][:3]]) * float(at["length"][0])
-        name, axis = at["name"][0], at["axis"]
+        name, axis = at["name"][0], (at["axis"][:-1], at["axis"][-1])
+        if len(end) != 3 or not np.isfinite(end).all():
+            raise ValueError
     except (KeyError, ValueError, IndexError):
         raise InputError(f"{path}, line {block[0][0] if block else 0}: a bone needs name, direction, length and axis") from None
-    bone = Bone(name, end, _rotation(path, axis[:-1], axis[-1]), tuple(dof.lower() for dof in at.get("dof", ())))
-    if len(end) != 3 or set(bone.dofs) - {"rx", "ry", "rz"}:
+    bone = Bone(name, end, _rotation(path, *axis), tuple(dof.lower() for dof in at.get("dof", ())))
+    if set(bone.dofs) - {"rx", "ry", "rz"}:
         raise InputError(f"{path}: bone {bone.name} moves along {', '.join(bone.dofs)}; only rx, ry and rz are read")
     return bone
 
 
 def _rotation(path: Path, degrees: list[str], order: str) -> np.ndarray:
     try:
-        angles = dict(zip("XYZ", np.radians([float(v) for v in degrees]), strict=True))
+        angles = dict(zip("XYZ", np.radians([_number(v) for v in degrees]), strict=True))
+        if not all(map(np.isfinite, angles.values())):
+            raise ValueError
         return turned({axis: angles[axis] for axis in order.upper()})
     except (ValueError, KeyError):
         raise InputError(f"{path}: {' '.join([*degrees, order])!r} is no axis; one is like 0 0 20 XYZ") from None
+
+
+def _number(text: str) -> float:
+    """NaN for what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
 
 
 def turned(angles_rad: dict[str, np.ndarray]) -> np.ndarray:

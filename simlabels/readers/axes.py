@@ -18,6 +18,8 @@ from .findings import stretches
 GRAVITY_M_S2 = 9.81
 UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 PERSON_M = (0.3, 2.6)
+STATURE_RANGE_M = (1.0, 2.4)
+FASTEST_M_S = 13.0
 #: Rotations that bring the axis of this name to +Y; the other two keep their handedness.
 R_TO_Y_UP = {
     "+x": np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]),
@@ -71,13 +73,17 @@ def up_axis(names: Sequence[str], positions_m: np.ndarray) -> str:
     plain = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in names]
     ends = [[i for i, name in enumerate(plain) if seen[i] and words.search(name)] for words in (_ABOVE, _BELOW)]
     if not all(ends):
-        raise InputError("no marker is named after head or shoulders and feet, so up cannot be told; pass up='+y' or up='+z'")
+        raise InputError(
+            "no marker is named after head or shoulders and feet, so up cannot be told; pass up='+y' or up='+z' (--up)"
+        )
     above, below = (np.nanmedian(positions_m[:, end], axis=0).mean(0) for end in ends)
     along = above - below
     share = np.abs(along) / np.linalg.norm(along)
     k = int(share.argmax())
     if not share[k] >= UPRIGHT:
-        raise InputError(f"the person is not upright along any axis (feet to shoulders {np.round(along, 2)}); pass up='+y'")
+        raise InputError(
+            f"the person is not upright along any axis (feet to shoulders {np.round(along, 2)}); pass up='+y' (--up)"
+        )
     return f"{'+' if along[k] > 0 else '-'}{'xyz'[k]}"
 
 
@@ -95,7 +101,9 @@ def check_unit(source: str, positions_m: np.ndarray, unit: str) -> None:
     if length_m is None or PERSON_M[0] <= length_m <= PERSON_M[1]:
         return
     fits = [name for name, m in UNITS_M.items() if PERSON_M[0] <= length_m / UNITS_M[unit] * m <= PERSON_M[1]]
-    hint = f"{fits[0]} would fit: pass unit={fits[0]!r}" if fits else "no unit fits; pass unit= if this is no whole person"
+    hint = "no unit fits; pass unit= (--unit) if this is no whole person"
+    if fits:
+        hint = f"{fits[0]} would fit: pass unit={fits[0]!r} (--unit {fits[0]})"
     raise InputError(
         f"{source} says {unit}, which makes a person {length_m:.4g} m long ({PERSON_M[0]} to {PERSON_M[1]} m are); {hint}"
     )
@@ -114,6 +122,30 @@ def floor_height_m(lowest_m: np.ndarray, spread_m: float = 0.05) -> float:
             "frames; the ground is not flat or not touched: pass the floor's height"
         )
     return float(low)
+
+
+def check_person_moves(source: str, stature_m: float, pelvis_m: np.ndarray, fps: float) -> None:
+    """Whether a skeleton is a person's, and moves as fast as one can.
+
+    Args:
+        stature_m: as the legs say (`SmplMotion.stature_m`).
+        pelvis_m: (T, 3).
+
+    Raises:
+        InputError: it is not: a wrong unit, scale or frame rate; names the frame where there is one.
+    """
+    low, high = STATURE_RANGE_M
+    if not low <= stature_m <= high:
+        raise InputError(
+            f"{source}: by its legs the person is {stature_m:.3g} m tall, people are {low:g} to {high:g}; scale the file"
+        )
+    speed_m_s = np.linalg.norm(np.diff(pelvis_m, axis=0), axis=1) * fps
+    fast_m_s = float(np.percentile(speed_m_s, 95)) if len(speed_m_s) else 0.0
+    if not fast_m_s <= FASTEST_M_S:
+        raise InputError(
+            f"{source}: the pelvis moves at {fast_m_s:.0f} m/s at {fps:g} frames a second, faster than anybody (first in frame "
+            f"{int(np.argmax(~(speed_m_s <= FASTEST_M_S))) + 1}); check the unit of its place, or give the rate by --source-fps"
+        )
 
 
 def centre_of_mass_m(joints_m: np.ndarray) -> np.ndarray:

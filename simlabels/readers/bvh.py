@@ -7,9 +7,11 @@ Rules where the format is silent:
 - Channels multiply in the order they are listed; positions count for the root only.
 """
 
+import difflib
 import gzip
 import math
 import warnings
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
@@ -20,6 +22,11 @@ from numba import njit
 
 from realtime.body.errors import InputError
 
+from .text import read_lines
+
+#: Of any recording; a `Frame Time` outside is a wrong unit or none.
+FPS_RANGE = (1.0, 2000.0)
+MOST_CHANNELS = 6
 #: CMU's length unit: inch / 0.45.
 UNITS_M = {"metre": 1.0, "inch": 0.0254, "CMU (inch / 0.45)": 0.0254 / 0.45, "centimetre": 0.01, "millimetre": 0.001}
 LEG_RANGE_M = (0.55, 1.15)
@@ -74,18 +81,18 @@ def read_bvh(path: Path, fps: float | None = None) -> Bvh:
         fps: overrides the file's frame time.
 
     Raises:
-        InputError: no such file, no HIERARCHY, no MOTION, cut short, numbers missing, an unknown unit; names the file.
+        InputError: no such file, no HIERARCHY, no MOTION, cut short, numbers missing or not finite, an unknown unit or frame
+            rate; names the file, and the line where there is one.
     """
-    lines = _lines(path)
-    if not any(lines):
-        raise InputError(f"{path} is empty; it should be a BVH file")
-    if lines[0] != "HIERARCHY":
+    lines = [(number, line.strip()) for number, line in enumerate(read_lines(path), start=1) if line.strip()]
+    text = [line for _, line in lines]
+    if text[0] != "HIERARCHY":
         raise InputError(f"{path} does not begin with HIERARCHY; it is not a BVH file")
-    if "MOTION" not in lines:
+    if "MOTION" not in text:
         raise InputError(f"{path} has no MOTION; it is cut short or holds no motion")
-    start = lines.index("MOTION")
-    joints = _hierarchy(path, " ".join(lines[1:start]).replace("{", " { ").replace("}", " } ").split())
-    frames, frame_time_s = _motion_head(path, lines[start + 1 : start + 3])
+    start = text.index("MOTION")
+    joints = _hierarchy(path, lines[1:start])
+    frames, file_fps = _motion_head(path, text[start + 1 : start + 3], fps)
     values = _frames(path, lines[start + 3 :], frames, len(joints.channels))
     unit_m = _unit_m(path, joints)
     R_local, root = _transforms(joints, values)
@@ -95,7 +102,7 @@ def read_bvh(path: Path, fps: float | None = None) -> Bvh:
         offsets_m=np.array(joints.offsets) * unit_m,
         R_local=R_local,
         root_m=root * unit_m,
-        fps=fps or round(1 / frame_time_s, 2),
+        fps=file_fps,
         unit_m=unit_m,
     )
 
@@ -106,35 +113,25 @@ def read_skeleton(path: Path) -> tuple[list[str], np.ndarray]:
     Raises:
         InputError: no such file, no HIERARCHY, an unknown unit; names the file.
     """
-    text = " ".join(_head(path))
-    if not text.startswith("HIERARCHY"):
+    lines = _head(path)
+    if not lines or lines[0][1] != "HIERARCHY":
         raise InputError(f"{path} does not begin with HIERARCHY; it is not a BVH file")
-    joints = _hierarchy(path, text.removeprefix("HIERARCHY").replace("{", " { ").replace("}", " } ").split())
+    joints = _hierarchy(path, lines[1:])
     return joints.names, np.array(joints.offsets) * _unit_m(path, joints)
 
 
-def _head(path: Path) -> list[str]:
-    """Lines before MOTION."""
+def _head(path: Path) -> list[tuple[int, str]]:
+    """Lines before MOTION with their numbers, without empty ones."""
     try:
-        with _opened(path) as f:
-            return list(takewhile(lambda line: line != "MOTION", (line.strip() for line in f)))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        with gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as f:
+            head = takewhile(lambda line: line[1] != "MOTION", ((i, line.strip()) for i, line in enumerate(f, start=1)))
+            return [(number, line) for number, line in head if line]
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(f"{path} cannot be read as text: {error}") from error
 
 
-def _opened(path: Path):
-    return gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        with _opened(path) as f:
-            return [line.strip() for line in f.read().strip().splitlines()]
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}") from error
-
-
-def _hierarchy(path: Path, tokens: list[str]) -> _Joints:
+def _hierarchy(path: Path, lines: list[tuple[int, str]]) -> _Joints:
+    tokens = [(number, word) for number, line in lines for word in line.replace("{", " { ").replace("}", " } ").split()]
     joints = _Joints([], [], [], [])
     stack: list[int] = []
     at = 0
@@ -144,86 +141,119 @@ def _hierarchy(path: Path, tokens: list[str]) -> _Joints:
         at += count
         if at > len(tokens):
             raise InputError(f"{path}: the HIERARCHY ends in the middle of a joint; the file is cut short")
-        return tokens[at - count : at]
+        return [word for _, word in tokens[at - count : at]]
 
     while at < len(tokens):
         (word,) = take(1)
+        where = f"{path}, line {tokens[at - 1][0]}"
         if word in ("ROOT", "JOINT", "End"):
-            if word == "End" and not stack:
-                raise InputError(f"{path}: an End Site stands outside a joint")
+            if (word == "ROOT") == bool(joints.names) or (word != "ROOT" and not stack):
+                raise InputError(f"{where}: {word} stands where it should not; a file has one ROOT, and all joints are in it")
             name, brace = take(2)
             if brace != "{":
-                raise InputError(f"{path}: '{{' expected after {word} {name}, found {brace!r}")
+                raise InputError(f"{where}: '{{' expected after {word} {name}, found {brace!r}")
+            if word != "End" and name in joints.names:
+                raise InputError(f"{where}: a second joint is called {name!r}; rename one")
             joints.names.append(name if word != "End" else f"{joints.names[stack[-1]]}_end")
             joints.parents.append(stack[-1] if stack else -1)
             joints.offsets.append([0.0, 0.0, 0.0])
             stack.append(len(joints.names) - 1)
         elif word == "OFFSET" and stack:
-            joints.offsets[stack[-1]] = _numbers(path, take(3), "OFFSET")
+            joints.offsets[stack[-1]] = _numbers(where, take(3), "OFFSET")
         elif word == "CHANNELS" and stack:
-            (count,) = _numbers(path, take(1), "CHANNELS")
-            joints.channels += [(stack[-1], _channel(path, c)) for c in take(int(count))]
+            (count,) = _numbers(where, take(1), "CHANNELS")
+            if not 0 <= count <= MOST_CHANNELS:
+                raise InputError(f"{where}: {count:g} CHANNELS, a joint has up to {MOST_CHANNELS}")
+            joints.channels += [(stack[-1], _channel(where, c)) for c in take(int(count))]
         elif word == "}" and stack:
             stack.pop()
         else:
-            raise InputError(f"{path}: {word!r} does not belong into the HIERARCHY")
+            raise InputError(f"{where}: {word!r} does not belong into the HIERARCHY")
     if stack or not joints.names:
         raise InputError(f"{path}: the HIERARCHY has no root or is not closed; the file is cut short")
     return joints
 
 
-def _channel(path: Path, name: str) -> str:
+def _channel(where: str, name: str) -> str:
     if name[:1] not in ("X", "Y", "Z") or name[1:] not in ("position", "rotation"):
-        raise InputError(f"{path}: no channel is called {name!r}; known are X, Y, Z with position or rotation")
+        raise InputError(f"{where}: no channel is called {name!r}; known are X, Y, Z with position or rotation")
     return name
 
 
-def _numbers(path: Path, words: list[str], what: str) -> list[float]:
+def _numbers(where: Path | str, words: list[str], what: str) -> list[float]:
     try:
-        return [float(w) for w in words]
-    except ValueError as error:
-        raise InputError(f"{path}: {what} should be numbers, found {' '.join(words)!r}") from error
+        found = [float(w) for w in words]
+    except ValueError:
+        found = [math.nan]
+    if not all(map(math.isfinite, found)):
+        raise InputError(f"{where}: {what} should be numbers, found {' '.join(words)!r}")
+    return found
 
 
-def _motion_head(path: Path, lines: list[str]) -> tuple[int, float]:
+def _motion_head(path: Path, lines: list[str], fps: float | None) -> tuple[int, float]:
+    """Number of frames; frames a second, `fps` if given."""
     if len(lines) != 2 or not lines[0].startswith("Frames:") or not lines[1].startswith("Frame Time:"):
         raise InputError(f"{path}: 'Frames: N' and 'Frame Time: S' should follow MOTION")
     frames, frame_time_s = _numbers(path, [line.split(":")[1] for line in lines], "Frames and Frame Time")
     if frames < 1 or frame_time_s <= 0:
         raise InputError(f"{path}: {frames:g} frames of {frame_time_s:g} s are no motion")
-    return int(frames), frame_time_s
+    low, high = FPS_RANGE
+    if fps is None and not low <= 1 / frame_time_s <= high:
+        raise InputError(
+            f"{path}: Frame Time {frame_time_s:g} s makes {1 / frame_time_s:.3g} frames a second ({low:g} to {high:g} are read); "
+            "it should be seconds, or give the rate by --source-fps"
+        )
+    return int(frames), fps or round(1 / frame_time_s, 2)
 
 
-def _frames(path: Path, lines: list[str], frames: int, channels: int) -> np.ndarray:
-    lines = [line for line in lines if line]
+def _frames(path: Path, lines: list[tuple[int, str]], frames: int, channels: int) -> np.ndarray:
     if len(lines) != frames:
         raise InputError(f"{path} announces {frames} frames and holds {len(lines)}; it is cut short or damaged")
-    for i, line in enumerate(lines):
+    for i, (number, line) in enumerate(lines):
         found = len(line.split())
         if found != channels:
-            raise InputError(f"{path}: frame {i} should have {channels} numbers, found {found}; it is cut short or damaged")
+            raise InputError(
+                f"{path}, line {number}: frame {i} should have {channels} numbers, found {found}; it is cut short or damaged"
+            )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # numpy only warns of what is no number
-            values = np.fromstring(" ".join(lines), sep=" ")
+            values = np.fromstring(" ".join(line for _, line in lines), sep=" ").reshape(frames, channels)
     except (ValueError, DeprecationWarning):
-        for line in lines:
-            _numbers(path, line.split(), "the MOTION block")
-        raise InputError(f"{path}: the MOTION block holds something that is no number") from None
-    if not np.isfinite(values).all():
-        raise InputError(f"{path}: a number in the MOTION block is not finite")
-    return values.reshape(frames, channels)
+        values = np.array([[_number(word) for word in line.split()] for _, line in lines])
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        i, k = bad[0]
+        number, line = lines[i]
+        raise InputError(f"{path}, line {number}: {line.split()[k]!r} in frame {i} should be a finite number")
+    return values
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
 
 
 def _unit_m(path: Path, joints: _Joints) -> float:
     missing = [bone for bone in LEG_BONES if bone not in joints.names]
     if missing:
-        raise InputError(f"{path} has no joint {missing[0]!r}; joints should be named as in CMU's BVH files")
+        raise InputError(f"{path} has {no_joint(missing[0], joints.names)}")
     leg = sum(float(np.linalg.norm(joints.offsets[joints.names.index(bone)])) for bone in LEG_BONES)
     for unit_m in UNITS_M.values():
         if LEG_RANGE_M[0] <= leg * unit_m <= LEG_RANGE_M[1]:
             return unit_m
-    raise InputError(f"{path}: a leg is {leg:g} units long, which is no human leg in {', '.join(UNITS_M)}")
+    raise InputError(
+        f"{path}: a leg is {leg:g} units long, which is no human leg ({LEG_RANGE_M[0]} to {LEG_RANGE_M[1]} m) in {', '.join(UNITS_M)}"
+    )
+
+
+def no_joint(name: str, names: list[str]) -> str:
+    """What is said of a joint that is missing among `names`."""
+    near = difflib.get_close_matches(name, names, n=3)
+    hint = f" (nearest: {', '.join(near)})" if near else ""
+    return f"no joint {name!r}{hint}; joints should be named as in CMU's BVH files"
 
 
 def _transforms(joints: _Joints, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -59,7 +59,7 @@ def _markers(path: Path, file, unit: str | None, up: str | None, fps: float | No
     rate = fps or _number(path, point, "RATE")
     unit_name = unit or (_strings(point, "UNITS") or [""])[0].lower()
     if unit_name not in UNITS_M:
-        raise InputError(f"{path}: POINT:UNITS is {unit_name!r}, known are {', '.join(UNITS_M)}; pass unit=")
+        raise InputError(f"{path}: POINT:UNITS is {unit_name!r}, known are {', '.join(UNITS_M)}; pass unit= (--unit)")
     told = (
         [Finding(name="unnamed_points", what=f"{len(unnamed)} points have no name", to_do="they are left out")]
         if unnamed
@@ -189,7 +189,9 @@ def _one_person(path: Path, names: list[str], keep: list[int], subject: str | No
     """Which points are the person's, and their names without the person's."""
     people = sorted({names[i].rpartition(":")[0] for i in keep})
     if subject is None and len([p for p in people if p]) > 1:
-        raise InputError(f"{path} holds several people: {', '.join(p for p in people if p)}; pass subject=")
+        raise InputError(
+            f"{path} holds several people: {', '.join(p for p in people if p)}; pass subject=, or cut the others out"
+        )
     if subject is not None and subject not in people:
         raise InputError(
             f"{path} has no subject {subject!r}; it holds {', '.join(p for p in people if p) or 'nameless markers'}"
@@ -207,7 +209,7 @@ def _up_of_markers(path: Path, file, subject: str | None) -> str:
     positions = np.moveaxis(np.asarray(file["data"]["points"])[:3], 0, -1).transpose(1, 0, 2).astype(float)
     keep = [i for i, name in enumerate(names[: positions.shape[1]]) if name and not name.startswith("*")]
     if not keep:
-        raise InputError(f"{path}: without markers up cannot be told; pass up='+z'")
+        raise InputError(f"{path}: without markers up cannot be told; pass up='+z' (--up z)")
     keep, plain = _one_person(path, names, keep, subject)
     try:
         return up_axis(plain, positions[:, keep])

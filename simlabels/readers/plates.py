@@ -95,7 +95,8 @@ def plates_of_feet(
             if set(pair) <= set(plates) and loaded <= set(pair):
                 return (pair[0],), (pair[1],)
         raise InputError(
-            f"{source}: plates {', '.join(plates)} do not say which foot stood on them; pass feet={{'left': ..., 'right': ...}}"
+            f"{source}: plates {', '.join(plates)} do not say which foot stood on them; "
+            "pass feet={'left': ..., 'right': ...} (--left, --right)"
         )
     if not feet or not set(feet) <= {"left", "right"}:
         raise InputError(f"feet are called left and right, not {', '.join(feet) or 'nothing'}")

@@ -12,7 +12,7 @@ from realtime.body.errors import InputError
 from realtime.body.rotations import least_rotation
 from realtime.body.skeleton import JOINT_COUNT, PARENTS, forward_kinematics, offsets_of
 
-from .bvh import Bvh, axis_rotation
+from .bvh import Bvh, axis_rotation, no_joint
 
 #: BVH joint at the place of each SMPL joint. `LeftHand` is no wrist: it lies two thirds down the forearm.
 SOURCES: tuple[str, ...] = (
@@ -118,5 +118,5 @@ def estimated_floor_m(bvh: Bvh) -> float:
 def _places(bvh: Bvh, names: tuple[str, ...]) -> list[int]:
     for name in names:
         if name not in bvh.names:
-            raise InputError(f"the skeleton has no joint {name!r}; joints should be named as in CMU's BVH files")
+            raise InputError(f"the skeleton has {no_joint(name, bvh.names)}")
     return [bvh.names.index(name) for name in names]

@@ -1,5 +1,6 @@
 """Text files of laboratories: plain or gzip, with errors that name file and line."""
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Sequence
@@ -14,12 +15,14 @@ def read_lines(path: Path) -> list[str]:
     """Lines of a text file or .gz, tabs and spaces at their ends kept.
 
     Raises:
-        InputError: no such file, a damaged .gz, binary, empty.
+        InputError: no such file, a damaged .gz, binary, UTF-16, empty.
     """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError(f"{path} is UTF-16 text; save it as UTF-8")
     if b"\0" in data:
         raise InputError(f"{path} is a binary file; a text file is expected")
     try:

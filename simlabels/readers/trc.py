@@ -46,7 +46,7 @@ def read_trc(path: Path, *, unit: str | None = None, up: str | None = None, fps:
     time_s, rate, told = _even_times(path, table[:, 1], head, fps)
     unit_name = unit or _UNIT_NAMES.get(head.get("Units", "").lower())
     if unit_name not in UNITS_M:
-        raise InputError(f"{path}: Units is {head.get('Units')!r}, known are {', '.join(UNITS_M)}; pass unit=")
+        raise InputError(f"{path}: Units is {head.get('Units')!r}, known are {', '.join(UNITS_M)}; pass unit= (--unit)")
     return made_markers(
         names,
         positions,
@@ -120,7 +120,9 @@ def _even_times(
     try:
         stated = float(head["DataRate"])
     except (KeyError, ValueError):
-        raise InputError(f"{path}: DataRate is {head.get('DataRate')!r}; it should be a number; pass fps=") from None
+        raise InputError(
+            f"{path}: DataRate is {head.get('DataRate')!r}; it should be a number; pass fps= (--source-fps)"
+        ) from None
     if T == 1:
         return time_s, stated, ()
     steps_s = np.diff(time_s)
@@ -133,7 +135,9 @@ def _even_times(
         )
     measured = (T - 1) / float(time_s[-1] - time_s[0])
     if abs(measured / stated - 1) > RATE_SHARE and abs(time_s[-1] - time_s[0] - (T - 1) / stated) > 0.002:
-        raise InputError(f"{path}: DataRate is {stated:g}, the times say {measured:.4g} frames a second; pass fps=")
+        raise InputError(
+            f"{path}: DataRate is {stated:g}, the times say {measured:.4g} frames a second; pass fps= (--source-fps)"
+        )
     # A rounded DataRate (120 for 119.88) would drift by half a frame within seconds: then the times are right.
     rate = stated if abs((T - 1) * (measured / stated - 1)) < 0.5 else measured
     even_s = time_s[0] + np.arange(T) / rate

@@ -132,7 +132,7 @@ def test_units_are_tested(motion, tmp_path):
     walking = replace(motion, pelvis_m=motion.pelvis_m + np.outer(np.arange(len(motion.pelvis_m)) / 30 * 1.4, [0, 0, 1]))
     assert amass_motion(read_amass(write_amass(tmp_path / "a.npz", walking)), body).motion.fps == 30
     centimetres = read_amass(write_amass(tmp_path / "a.npz", replace(walking, pelvis_m=100 * walking.pelvis_m)))
-    with pytest.raises(InputError, match=r"a\.npz: the pelvis moves at 1\d\d m/s at 30 frames.*trans should be metres"):
+    with pytest.raises(InputError, match=r"a\.npz: the pelvis moves at 1\d\d m/s at 30 frames.*check the unit of its place"):
         amass_motion(centimetres, body)
     with pytest.raises(InputError, match="faster than anybody"):
         amass_motion(read_amass(write_amass(tmp_path / "a.npz", walking), fps=1000), body)
@@ -150,9 +150,9 @@ def test_units_are_tested(motion, tmp_path):
         ({"poses": None, "trans": None}, "has no poses and no trans"),
         ({"poses": np.zeros((9, 66))}, r"poses is \(9, 66\), it should be \(T, 72\) for SMPL, \(T, 156\) for SMPL-H"),
         ({"trans": np.zeros((9, 3))}, r"trans is \(9, 3\), it should be \(120, 3\), as long as poses"),
-        ({"trans": np.full((120, 3), np.nan)}, "trans should be finite numbers"),
+        ({"trans": np.full((120, 3), np.nan)}, "trans is not finite in frame 0"),
         ({"betas": np.zeros((120, 16))}, r"betas is \(120, 16\), it should be \(n,\)"),
-        ({"betas": np.array(["a"])}, "betas should be finite numbers"),
+        ({"betas": np.array(["a"])}, "betas should be numbers, it has type <U1"),
         ({"betas": np.array([{}], object)}, "betas is a pickled object, which is never loaded"),
         ({"mocap_framerate": None}, "has no mocap_framerate and no mocap_frame_rate; give the rate by --source-fps"),
         ({"mocap_framerate": np.array(0.0)}, "mocap_framerate should be frames a second"),
