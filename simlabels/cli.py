@@ -18,6 +18,7 @@ examples:
   biohuman-labels inspect ~/biohuman-data/labels --out labels.html
   biohuman-labels plot cmu_bvh/07_01.bvh --out walk.svg
   biohuman-labels verify --reference my_laboratory
+  biohuman-labels body --report --plot moment_arms.svg
   biohuman-labels pairs rendered_pairs --labels ~/biohuman-data/labels --out ~/biohuman-data/pairs
 """
 
@@ -46,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_verify(commands)
     add_inspect(commands)
     add_plot(commands)
+    add_body(commands)
     return parser
 
 
@@ -261,6 +263,33 @@ def run_plot(args: argparse.Namespace) -> int:
     from .inspect.command import run_plot
 
     return run_plot(args)
+
+
+def add_body(commands) -> None:
+    p = commands.add_parser(
+        "body",
+        help="the muscles of the simulated body; with --report what was mended in it, against OpenSim's",
+        description="Prints index, name, side, region, group and parameters of the 354 muscles of the generic body. "
+        "--report prints moment arms and fibre lengths as shipped and as mended beside OpenSim's; it takes some 15 s.",
+    )
+    p.add_argument("--report", action="store_true", help="as shipped, as mended, and OpenSim's, worst first")
+    p.add_argument(
+        "--json", type=Path, nargs="?", const=Path("-"), metavar="FILE", help="one JSON object, to FILE or standard output"
+    )
+    p.add_argument("--csv", type=Path, metavar="FILE", help="write the muscle table")
+    p.add_argument("--plot", type=Path, metavar="FILE", help="draw moment arms of twelve muscles, .svg or .png")
+    p.set_defaults(run=run_body)
+
+
+def run_body(args: argparse.Namespace) -> int:
+    from .needs import need
+
+    need()
+    if args.plot is not None:
+        need(("matplotlib",))
+    from .body_report.command import run
+
+    return run(args)
 
 
 def run_make(args: argparse.Namespace) -> int:

@@ -133,7 +133,7 @@ def describe(leg: OpenSimLeg, walk_deg: np.ndarray) -> dict[str, Any]:
 
 def _sweep(leg: OpenSimLeg, coordinate: str, range_deg: list[float], muscles: Iterable[str]) -> dict[str, Any]:
     """Moment arms over the joint's range, the other joints at zero."""
-    angles = np.round(np.linspace(*range_deg, SWEEP_STEPS + 1), 3)
+    angles = np.round(np.linspace(range_deg[0], range_deg[1], SWEEP_STEPS + 1), 3)
     curves: dict[str, list[float]] = {muscle: [] for muscle in muscles}
     for angle in angles:
         leg.pose({coordinate: angle})

@@ -39,7 +39,7 @@ _STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def _drawing():
+def drawing():
     """matplotlib in our style, whatever the user's own is."""
     try:
         import matplotlib
@@ -51,7 +51,8 @@ def _drawing():
         yield
 
 
-def _figure(rows: int = 1, columns: int = 1, *, size_in: tuple[float, float], **kwargs):
+def new_figure(rows: int = 1, columns: int = 1, *, size_in: tuple[float, float], **kwargs):
+    """A figure and its axes (rows, columns)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size_in, layout="constrained")
@@ -64,11 +65,26 @@ def _svg(figure) -> bytes:
     return out.getvalue()
 
 
+def save_figure(figure, path: Path) -> None:
+    """Writes it by the suffix of PLOT_SUFFIXES, whole or not at all.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    if path.suffix == ".svg":
+        content = _svg(figure)
+    else:
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi=110, metadata={"Software": None})
+        content = out.getvalue()
+    write_whole(path, lambda part: part.write_bytes(content))
+
+
 # ---- of a dataset
 def ranges_svg(histograms: Histograms, labels: Sequence[str], unit: str, channels: Sequence[int]) -> bytes:
     """Percentiles 1 to 99 (thin), 25 to 75 (thick) and median of some channels, one under the other."""
-    with _drawing():
-        figure, axes = _figure(size_in=(7.5, 0.6 + 0.16 * len(channels)))
+    with drawing():
+        figure, axes = new_figure(size_in=(7.5, 0.6 + 0.16 * len(channels)))
         ax = axes[0, 0]
         known = [(y, channel) for y, channel in enumerate(channels) if histograms.counts[channel].any()]
         if known:
@@ -88,8 +104,8 @@ def ranges_svg(histograms: Histograms, labels: Sequence[str], unit: str, channel
 def histograms_svg(panels: Sequence[tuple[str, np.ndarray, np.ndarray, float | None]]) -> bytes:
     """Panels (title, edges, counts, limit or None) side by side, four in a row; the limit is a dashed line."""
     rows = -(-len(panels) // 4)
-    with _drawing():
-        figure, axes = _figure(rows, 4, size_in=(10, 2.1 * rows))
+    with drawing():
+        figure, axes = new_figure(rows, 4, size_in=(10, 2.1 * rows))
         for ax, panel in zip(axes.flat, [*panels, *[None] * (4 * rows - len(panels))], strict=True):
             if panel is None:
                 ax.axis("off")
@@ -126,8 +142,8 @@ def coarse(histograms: Sequence[Histograms], channels: Sequence[int], by: int) -
 
 def reasons_svg(own: Sequence[float], smeared: Sequence[float]) -> bytes:
     """Shares of rejected frames, percent, by reason."""
-    with _drawing():
-        figure, axes = _figure(size_in=(6.5, 2.4))
+    with drawing():
+        figure, axes = new_figure(size_in=(6.5, 2.4))
         ax, y = axes[0, 0], np.arange(len(REJECT_REASONS))
         ax.barh(y - 0.19, own, 0.36, color=RIGHT, label="by the frame's own criteria")
         ax.barh(y + 0.19, smeared, 0.36, color=REJECTED, label="with the frames it smears")
@@ -140,8 +156,8 @@ def reasons_svg(own: Sequence[float], smeared: Sequence[float]) -> bytes:
 
 def activation_svg(edges: np.ndarray, share: np.ndarray) -> bytes:
     """Share of all values by activation, on a logarithmic scale."""
-    with _drawing():
-        figure, axes = _figure(size_in=(6.5, 2.4))
+    with drawing():
+        figure, axes = new_figure(size_in=(6.5, 2.4))
         ax = axes[0, 0]
         ax.stairs(np.maximum(share, 1e-9), edges, fill=True, color=LEFT, baseline=1e-9)
         ax.set_yscale("log")
@@ -153,7 +169,7 @@ def activation_svg(edges: np.ndarray, share: np.ndarray) -> bytes:
 
 # ---- of a clip
 def course_svg(course: Course) -> bytes:
-    with _drawing():
+    with drawing():
         return _svg(_course_figure(course, title=None))
 
 
@@ -163,15 +179,8 @@ def save_course(course: Course, path: Path, title: str | None) -> None:
     Raises:
         OutputError: the place cannot be written.
     """
-    with _drawing():
-        figure = _course_figure(course, title)
-        if path.suffix == ".svg":
-            content = _svg(figure)
-        else:
-            out = io.BytesIO()
-            figure.savefig(out, format="png", dpi=110, metadata={"Software": None})
-            content = out.getvalue()
-    write_whole(path, lambda part: part.write_bytes(content))
+    with drawing():
+        save_figure(_course_figure(course, title), path)
 
 
 def _course_figure(course: Course, title: str | None):

@@ -228,6 +228,7 @@ def test_flags_are_a_contract():
                 *("--grf", "--height", "--left", "--markers", "--mass", "--right", "--static"),
             ]
         ),
+        "body": ["--csv", "--help", "--json", "--plot", "--report"],
         "inspect": ["--help", "--json", "--out"],
         "plot": ["--end", "--help", "--out", "--start"],
         "pairs": ["--frontend", "--help", "--labels", "--out"],
