@@ -17,7 +17,7 @@ from .musculo.body import Body
 from .optimise import BoxQP, solve_warm
 
 HEEL_POINTS, POINTS = (0, 1), 8  # of each foot: 2 heel, 1 mid, 2 ball on the calcaneus; 3 on the toes
-TOE_POINTS = (3, 4, 5, 6, 7)
+BALL_POINTS, TOE_POINTS = (3, 4), (3, 4, 5, 6, 7)
 _CALCN_POINTS_M = ((0.0, -0.02), (0.0, 0.02), (0.07, 0.025), (0.14, -0.03), (0.14, 0.04))  # forward, outward
 _TOES_POINTS_M = ((0.005, -0.03), (0.065, -0.02), (0.05, 0.03))
 _CALCN_SOLE_M, _TOES_SOLE_M = -0.020, -0.018
@@ -28,6 +28,9 @@ LARGEST_LEAN = 0.3
 GATE_HEIGHT_M, GATE_HEIGHT_WIDTH_M = 0.035, 0.010
 GATE_SPEED_M_S, GATE_SPEED_WIDTH_M_S = 0.40, 0.12
 GATE_OFF = 0.01
+#: Feet also slide and turn: where resting points leave more than this of the force unexplained, low points may carry up to this
+#: speed, at the cost of a gate of so much.
+SLIDING_FROM_BW, SLIDING_SPEED_M_S, SLIDING_GATE = 0.1, 2.0, 0.1
 ROOT_COMPLIANCE_BW = (0.03, 0.02)  # force; moment in body weights x metre
 #: A foot that carries less is not in contact and has no centre of pressure.
 LOADED_BW = 0.05
@@ -64,38 +67,70 @@ def ground_forces(
     T, K = sole_m.shape[:2]
     belt_m_s = belt_velocity_m_s(sole_m, fps)
     floor = ground_heights_m(sole_m, belt_m_s, fps) if floor_m is None else np.full((T, 2), floor_m)
-    gate = _gate(sole_m, floor, belt_m_s, fps)
+    low, speed_m_s = _low(sole_m, floor), _speeds_m_s(sole_m, belt_m_s, fps)
+    gate = low * _slow(speed_m_s, GATE_SPEED_M_S)
     directions = _cone(sole_m, mechanics.com_m)
     A = np.zeros((T, K, 4, 6))
     A[..., :3] = directions
     A[..., 3:] = np.cross((sole_m - mechanics.root_m[:, None])[:, :, None], directions)
-    weight = np.repeat(1 / np.maximum(gate, 1e-3) ** 2, 4, axis=1)
-    most = np.repeat(np.where(gate > GATE_OFF, 1e9, 0.0), 4, axis=1)
-    compliance = np.repeat(np.square(ROOT_COMPLIANCE_BW), 3)
-    share, steps = _solve_contacts(A.reshape(T, 4 * K, 6), weight, most, compliance, mechanics.root_wrench / body.weight_N)
+    A = A.reshape(T, 4 * K, 6)
+    need = mechanics.root_wrench / body.weight_N
+    share, steps = _carry(A, gate, need)
+    left_over = need - np.einsum("tki,tk->ti", A, share)
+    slides = np.flatnonzero(np.linalg.norm(left_over[:, :3], axis=1) > SLIDING_FROM_BW)
+    gate[slides] = np.maximum(gate[slides], SLIDING_GATE * low[slides] * _slow(speed_m_s[slides], SLIDING_SPEED_M_S))
+    share[slides], steps[slides] = _carry(A[slides], gate[slides], need[slides])
     force_N = (share.reshape(T, K, 4, 1) * directions).sum(2) * body.weight_N
     force_N = low_pass(force_N, fps, cutoff_Hz)  # smooth hand-over between the feet
     return Ground(force_N, _on_calcaneus(force_N, mechanics), gate, belt_m_s, floor, steps)
 
 
-def _gate(sole_m: np.ndarray, floor_m: np.ndarray, belt_m_s: np.ndarray, fps: float) -> np.ndarray:
+def _carry(A: np.ndarray, gate: np.ndarray, need: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share (T, 4 * K) of each generator (T, 4 * K, 6) in what the root needs (T, 6), and the solver's steps (T,)."""
+    weight = np.repeat(1 / np.maximum(gate, 1e-3) ** 2, 4, axis=1)
+    most = np.repeat(np.where(gate > GATE_OFF, 1e9, 0.0), 4, axis=1)
+    return _solve_contacts(A, weight, most, np.repeat(np.square(ROOT_COMPLIANCE_BW), 3), need)
+
+
+def _low(sole_m: np.ndarray, floor_m: np.ndarray) -> np.ndarray:
+    """How far each point (T, K) is low enough to carry, 0..1."""
     from scipy.special import expit
 
+    height_m = sole_m[:, :, 2] - np.repeat(floor_m, POINTS, axis=1)
+    return expit((GATE_HEIGHT_M - height_m) / GATE_HEIGHT_WIDTH_M)
+
+
+def _speeds_m_s(sole_m: np.ndarray, belt_m_s: np.ndarray, fps: float) -> np.ndarray:
+    """Speed (T, K) of each point on its ground."""
     velocity = np.gradient(sole_m, 1 / fps, axis=0)
     velocity[..., :2] -= belt_m_s
-    speed = np.linalg.norm(velocity, axis=2)
-    height = sole_m[:, :, 2] - np.repeat(floor_m, POINTS, axis=1)
-    return expit((GATE_HEIGHT_M - height) / GATE_HEIGHT_WIDTH_M) * expit((GATE_SPEED_M_S - speed) / GATE_SPEED_WIDTH_M_S)
+    return np.linalg.norm(velocity, axis=2)
+
+
+def _slow(speed_m_s: np.ndarray, limit_m_s: float) -> np.ndarray:
+    """How far a speed is below the limit, 0..1."""
+    from scipy.special import expit
+
+    return expit((limit_m_s - speed_m_s) / GATE_SPEED_WIDTH_M_S)
 
 
 def _cone(sole_m: np.ndarray, com_m: np.ndarray) -> np.ndarray:
-    """Four generators (T, K, 4, 3) of each point's friction cone, vertical part 1."""
+    """Four generators (T, K, 4, 3) of each point's friction cone, vertical part 1: along the foot and across it."""
     axis = com_m[:, None] + [0, 0, PIVOT_M] - sole_m
-    axis = axis / np.maximum(axis[..., 2:], 0.3)
-    axis[..., :2] = np.clip(axis[..., :2], -LARGEST_LEAN, LARGEST_LEAN)
-    axis[..., 2] = 1
-    sides = FRICTION * np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
-    return axis[:, :, None] + sides
+    lean = axis[..., :2] / np.maximum(axis[..., 2:], 0.3)
+    lean *= (LARGEST_LEAN / np.maximum(np.linalg.norm(lean, axis=-1), LARGEST_LEAN))[..., None]
+    along = _headings(sole_m)
+    across = np.stack([-along[..., 1], along[..., 0]], axis=-1)
+    sides = FRICTION * np.stack([along, -along, across, -across], axis=2)
+    return np.concatenate([lean[:, :, None] + sides, np.ones((*sides.shape[:3], 1))], axis=-1)
+
+
+def _headings(sole_m: np.ndarray) -> np.ndarray:
+    """Horizontal direction (T, K, 2) from heel to ball of each point's foot."""
+    by_foot = sole_m.reshape(len(sole_m), 2, POINTS, 3)
+    forward = by_foot[:, :, BALL_POINTS, :2].mean(2) - by_foot[:, :, HEEL_POINTS, :2].mean(2)
+    forward /= np.maximum(np.linalg.norm(forward, axis=-1, keepdims=True), 1e-9)
+    return np.repeat(forward, POINTS, axis=1)
 
 
 @njit(cache=True)

@@ -159,6 +159,7 @@ def simulation_settings() -> dict:
         "friction": contact.FRICTION,
         "pivot_m": contact.PIVOT_M,
         "gate": [contact.GATE_HEIGHT_M, contact.GATE_HEIGHT_WIDTH_M, contact.GATE_SPEED_M_S, contact.GATE_SPEED_WIDTH_M_S],
+        "sliding": [contact.SLIDING_FROM_BW, contact.SLIDING_SPEED_M_S, contact.SLIDING_GATE],
         "root_compliance_BW": list(contact.ROOT_COMPLIANCE_BW),
         "floor": [ground_level.FLOOR_WINDOW_S, ground_level.FLOOR_PERCENTILE, ground_level.STEP_M],
         "rest": [ground_level.REST_M_S, ground_level.REST_S],

@@ -20,8 +20,8 @@ def test_standing_still_weighs_one_body(body):
     q = np.tile(body.standing(), (60, 1))
     state = solve_clip(body, q, 30)
     vertical = state.ground.foot_wrench[30, :, 2] / body.weight_N
-    assert vertical.sum() == pytest.approx(1.0, abs=0.02)
-    assert vertical[0] == pytest.approx(vertical[1], abs=0.02)
+    assert vertical.sum() == pytest.approx(1.0, abs=0.005)
+    assert vertical[0] == pytest.approx(vertical[1], abs=0.005)
     np.testing.assert_allclose(contact_states(state.ground, body.weight_N)[30], 1, atol=0.1)
     cop = pressure_centres_m(state.ground, state.mechanics, body.weight_N)[30]
     np.testing.assert_allclose(cop.mean(0)[:2], state.mechanics.com_m[30, :2], atol=0.02)  # what the root's compliance allows
@@ -99,9 +99,9 @@ def test_turning_the_world_changes_nothing_inside(the_body, labels, motion):
     R = motion.R_local.copy()
     R[:, 0] = turn @ R[:, 0]
     turned = label_clip(the_body, replace(motion, R_local=R, pelvis_m=motion.pelvis_m @ turn.T))
-    # the friction cones have four sides in world axes, so the shear between the feet may differ a little
-    np.testing.assert_allclose(turned.frames["grf_BW"], labels.frames["grf_BW"] @ turn.T, atol=0.04)
-    assert np.abs(turned.frames["activation"] - labels.frames["activation"]).mean() < 0.003
+    np.testing.assert_allclose(turned.frames["grf_BW"], labels.frames["grf_BW"] @ turn.T, atol=1e-4)
+    np.testing.assert_allclose(turned.frames["activation"], labels.frames["activation"], atol=1e-3)
+    np.testing.assert_allclose(turned.frames["tau_Nm"], labels.frames["tau_Nm"], atol=0.05)
 
 
 def test_the_mirrored_motion_has_mirrored_labels(the_body, labels, motion):
@@ -115,13 +115,27 @@ def test_the_mirrored_motion_has_mirrored_labels(the_body, labels, motion):
     np.testing.assert_allclose(mirrored.frames["contact"][:, [2, 3, 0, 1]], labels.frames["contact"], atol=0.05)
 
 
-def test_a_floating_person_is_rejected_for_the_force(the_body, motion):
-    """Feet that skate in circles, so on no treadmill, faster than any stance: nothing may carry."""
-    t = 6 * np.arange(len(motion.pelvis_m)) / 30
+def in_circles(motion, speed_m_s):
+    """The motion with feet that skate, so on no treadmill."""
+    t = 2 * speed_m_s * np.arange(len(motion.pelvis_m)) / 30
     circle = 0.5 * np.stack([np.cos(t), 0 * t, np.sin(t)], axis=1)
-    skating = label_clip(the_body, replace(motion, pelvis_m=motion.pelvis_m + circle))
+    return replace(motion, pelvis_m=motion.pelvis_m + circle)
+
+
+def test_a_floating_person_is_rejected_for_the_force(the_body, motion):
+    """Feet that skate faster than anybody slides: nothing may carry."""
+    skating = label_clip(the_body, in_circles(motion, 3.5))
     assert (skating.own_reject & (1 << REJECT_REASONS.index("force")) > 0).all()
     assert not skating.frames["valid"].any()
+
+
+def test_feet_that_slide_carry(the_body, motion):
+    """Faster than a foot that rests, slower than a fall: what no resting point can carry, sliding ones do."""
+    sliding = label_clip(the_body, in_circles(motion, 0.9))
+    middle = slice(10, -10)
+    assert (sliding.own_reject[middle] == 0).mean() > 0.95
+    vertical = sliding.frames["grf_BW"][middle, :, 1].sum(1)
+    np.testing.assert_allclose(vertical, 1.0, atol=0.2)
 
 
 def test_contact_elsewhere_keeps_the_pose_only(the_body, labels, motion):
