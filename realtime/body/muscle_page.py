@@ -34,7 +34,8 @@ Generated from `realtime/body/muscles.csv` by `python -m realtime.body.muscle_pa
 The order of this table is the order of every activation array: on the wire, in files, in the labels. Names are those of the
 simulated body (`myofullbody`): trunk and legs end in `_r` or `_l`, arms in nothing (right) or `_left`. Anatomical muscles
 that fan out are several lines of action (the erector spinae alone 76), so use the groups unless you know what you want:
-`group_mean` on the wire is the mean of each group, in the order of `meta.groups`.
+`group_mean` on the wire is the mean of each group, in the order of `meta.groups`. `biohuman-labels body` prints the table with
+the muscles' parameters; how far their paths and fibres are from OpenSim's: [body.md](body.md).
 
 ## What a number means
 
