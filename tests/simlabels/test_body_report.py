@@ -15,9 +15,10 @@ from realtime.body.muscles import muscle_names, muscle_table
 from simlabels import cli
 from simlabels.body_report import compare as comparing
 from simlabels.body_report.bodies import joints_of, measure, normalised, shipped_body
-from simlabels.body_report.command import as_csv, muscle_rows, report_tables, summary
+from simlabels.body_report.command import as_csv, muscle_rows, summary
 from simlabels.body_report.compare import compare, opensim
 from simlabels.body_report.make_opensim import COORDINATES, STRIKES_S, OpenSimLeg, as_text, walk_of
+from simlabels.body_report.tables import report_tables
 from simlabels.dataset import file_sha256
 
 from .with_opensim import load_opensim
@@ -266,7 +267,7 @@ def test_opensim_says_the_same_of_the_reference(tmp_path):
 
 
 def test_opensim_says_alike_of_a_scaled_model(tmp_path, data_folder):
-    """A relative of the model with another knee, scaled to a person of 1.68 m: the same muscles, joints and signs, alike away from the knee."""
+    """A relative with another knee, scaled to a person of 1.68 m: the same muscles, joints, signs; alike away from the knee."""
     load_opensim(tmp_path)
     packed = data_folder / "reference" / "subject4" / "subject4_scaled.osim.gz"
     if not packed.is_file():
