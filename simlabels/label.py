@@ -12,7 +12,7 @@ from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import InputError
 from realtime.body.rotations import to_quat_wxyz
 
-from .anatomy import impossible_frames
+from .anatomy import feet_turned_over
 from .choices import DEFAULT, Choices, RejectAbove
 from .contact import LOADED_BW, Ground, contact_states, ground_forces, pressure_centres_m, pushes_N, sole_points
 from .dynamics import Mechanics, Motion, derivatives, inverse_dynamics
@@ -156,7 +156,7 @@ def label_columns(
     choices: Choices = DEFAULT,
 ) -> tuple[np.ndarray, dict[str, int], dict[str, np.ndarray]]:
     """`Labels.own_reject` and `carried_by`, and the columns of LABEL_FRAMES but clip and frame."""
-    misplaced = (ik_rms_m > choices.reject_above.ik_m) | impossible_frames(motion.R_local)
+    misplaced = (ik_rms_m > choices.reject_above.ik_m) | feet_turned_over(motion.R_local)
     own = _own_reject(body, state, misplaced, contact_elsewhere, choices.reject_above)
     elsewhere = _find_elsewhere(body, state, motion.fps, own, choices.reject_above)
     return own, elsewhere, _columns(body, motion, state, ik_rms_m, smeared(own, motion.fps), choices.smooth)

@@ -200,7 +200,7 @@ def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = 
     try:
         motion, floor_m, notes = read_motion(clip, reading)
         motion = resample(replace(motion, pelvis_m=motion.pelvis_m - [0, floor_m, 0]), fps)
-        motion, heads = anatomy.with_head_up(motion)
+        motion, straight = anatomy.straightened(motion)
         motion, person = sized(motion, clip)
         labels = label_clip(body, motion, contact_elsewhere=clip.contact_elsewhere, mass_kg=person.mass_kg, choices=choices)
         if choices.spread:
@@ -213,7 +213,7 @@ def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = 
     T = len(motion.pelvis_m)
     frames = {"clip": np.full(T, clip.clip, dtype=object), "frame": np.arange(T, dtype=np.int32), **labels.frames}
     row = index_row(clip, motion.rest_m, floor_m, fps, labels)
-    row["more"] |= notes | person.notes | {"heads_turned_up": heads}
+    row["more"] |= notes | person.notes | {"straightened": straight}
     return Done(clip, row, frames, seconds=labels.seconds)
 
 

@@ -81,8 +81,7 @@ def estimated_mass(known: Subject, stature_m: float) -> tuple[float | None, str]
     if sex is None and known.height_m is None:
         return None, "leg length"
     index = BMI[sex] if sex else float(np.mean(list(BMI.values())))
-    used = [word for word, there in ((sex, sex), ("height", True)) if there]
-    return index * (known.height_m or stature_m) ** 2, " and ".join(str(word) for word in used)
+    return index * (known.height_m or stature_m) ** 2, "sex and height" if sex else "height"
 
 
 def sex_of(text: str | None) -> str | None:
