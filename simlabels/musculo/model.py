@@ -56,6 +56,8 @@ HAND_BONES = {
 }
 #: Muscles whose wrap geom and side site are in the file but not in the tendon: the moment arm flips in flexion.
 LOST_WRAPS = {"glmax1": "Gmax1_at_pelvis", "glmax2": "Gmax2_at_pelvis", "psoas": "PS_at_brim"}
+#: Cylinders in OpenSim, spheres of the same radius as shipped: up to 11 mm of moment arm in hip adduction.
+BRIM_WRAPS, BRIM_LENGTH_M = ("PS_at_brim", "IL_at_brim"), 0.1
 
 GENERIC_MASS_KG = 75.337  # Rajagopal 2016
 HEAD_AND_NECK_SHARE = 0.0694  # of body mass, de Leva 1996
@@ -103,7 +105,7 @@ def load_model() -> mujoco.MjModel:
     """The mended model without fingers and meshes: 354 muscles, 88 degrees of freedom, 75.337 kg, MuJoCo axes (Z up)."""
     spec = _without_fingers(mujoco.MjSpec.from_file(str(model_xml())))
     with_meshes = spec.compile()
-    model = mujoco.MjModel.from_xml_string(_with_lost_wraps(_without_meshes(spec.to_xml())))
+    model = mujoco.MjModel.from_xml_string(_with_lost_wraps(_with_brim_cylinders(_without_meshes(spec.to_xml()))))
     # Some bodies take their mass from mesh geoms: without them 2.56 kg are missing.
     for name in ("body_mass", "body_inertia", "body_ipos", "body_iquat"):
         getattr(model, name)[:] = getattr(with_meshes, name)
@@ -159,6 +161,16 @@ def _with_lost_wraps(xml: str) -> str:
             wrap = f'<geom geom="{geom}_{side}_wrap" sidesite="{geom}_{side}_site_{muscle}_{side}_side"/>'
             xml = xml.replace(site, site + wrap)
     return xml
+
+
+def _with_brim_cylinders(xml: str) -> str:
+    root = ElementTree.fromstring(xml)
+    geoms = {geom.get("name"): geom for geom in root.iter("geom")}
+    for name in (f"{geom}_{side}_wrap" for geom in BRIM_WRAPS for side in "rl"):
+        geom = geoms[name]
+        geom.set("type", "cylinder")
+        geom.set("size", f"{geom.attrib['size'].split()[0]} {BRIM_LENGTH_M / 2}")
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _set_mass(model, name: str, mass_kg: float, com_m=None, inertia_kg_m2=None) -> None:
