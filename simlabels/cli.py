@@ -79,7 +79,7 @@ def add_make(commands) -> None:
         metavar="FILE",
         help="body file for .npz motion, one a gender (see smpl-body); without one our own rest skeleton is used",
     )
-    p.add_argument("--up", choices=("y", "z"), help="up axis of .npz motion (default: tested; AMASS: z)")
+    p.add_argument("--up", choices=("y", "z"), help="up axis of .npz motion or of markers (default: tested; AMASS: z)")
     p.add_argument(
         "--strict", action="store_true", help="stop at the first file that cannot be labelled instead of leaving it out"
     )
@@ -90,10 +90,14 @@ def add_make(commands) -> None:
     trial.add_argument(
         "--markers", metavar="SET", help="marker set: gait2354, rajagopal_walk, subject4, cmu41, or a .csv of your own"
     )
+    trial.add_argument("--unit", choices=("m", "cm", "mm"), help="of the markers, where their files are wrong")
     trial.add_argument("--mass", type=float, metavar="KG", help="of the person")
     trial.add_argument("--height", type=float, metavar="M", help="of the person; only written down, the markers decide")
     trial.add_argument(
-        "--grf", type=Path, metavar="FILE", help="force plates (.mot, .sto, .csv); without them forces are estimated"
+        "--grf",
+        type=Path,
+        metavar="FILE",
+        help="force plates (.mot, .sto, .csv, or the .c3d itself); without them forces are estimated",
     )
     trial.add_argument(
         "--left", metavar="PLATE", help="plate under the left foot, such as ground_force_2, where names do not say"
@@ -188,6 +192,9 @@ def _run_trial(args: argparse.Namespace) -> int:
         mass_kg=args.mass,
         height_m=args.height,
         forces=args.grf,
+        unit=args.unit,
+        up=args.up,
+        fps=args.source_fps,
         feet=None if args.left is None else {"left": args.left, "right": args.right},
     )
     tell(make_trial(files, args.out, choices=_choices_of(args)), args.out)

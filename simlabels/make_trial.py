@@ -1,10 +1,12 @@
 """`biohuman-labels make TRIAL.trc`: one laboratory trial to labels, and to tables that OpenSim loads."""
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+from realtime.body.errors import InputError
 
 from .choices import DEFAULT, Choices
 from .coordinates import coordinates_of_body
@@ -15,12 +17,23 @@ from .make import dataset_info, index_row, simulation_settings
 from .marker_set import MarkerSet, load_marker_set
 from .musculo.body import Body
 from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256
-from .readers.force_checks import check_forces, expected_support_BW, foot_points_m
-from .readers.forces import FootForces, read_forces
+from .readers.c3d import has_plates, read_c3d_plates
+from .readers.findings import Finding
+from .readers.force_checks import check_forces, expected_support_BW, feet_of_plates, foot_points_m
+from .readers.forces import FootForces, forces_of_plates, read_forces
 from .readers.markers import Markers
 from .readers.table import Table, write_table
 from .smpl_of_body import smpl_of_body
-from .trial import MARKER_SUFFIXES, TrialMotion, motion_of_markers, person_of, read_markers, solve_trial
+from .trial import (
+    HIDDEN_M,
+    MARKER_SUFFIXES,
+    TrialMotion,
+    motion_of_markers,
+    name_findings,
+    person_of,
+    read_markers,
+    solve_trial,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +47,9 @@ class TrialFiles:
     height_m: float | None = None
     forces: Path | None = None
     feet: dict[str, str] | None = None  # left and right: their plates, where the columns' names do not say
+    unit: str | None = None  # of the markers; overrides their files, as do the next two
+    up: str | None = None
+    fps: float | None = None
 
 
 def make_trial(files: TrialFiles, out: Path, body: Body | None = None, choices: Choices = DEFAULT) -> dict:
@@ -47,8 +63,8 @@ def make_trial(files: TrialFiles, out: Path, body: Body | None = None, choices: 
     """
     check_person(files.mass_kg, files.height_m, "--mass", "--height")
     marker_set = load_marker_set(files.markers)
-    static, trial = read_markers(files.static), read_markers(files.trial)
-    forces = None if files.forces is None else read_forces(files.forces, files.feet)
+    static, trial = (read_markers(path, unit=files.unit, up=files.up, fps=files.fps) for path in (files.static, files.trial))
+    forces = _forces(files, trial, marker_set)
     writer = DatasetWriter(out, LABELS, _settings(files, trial.fps, choices))
     body = body or Body()
     placement = person_of(body, static, marker_set, files.mass_kg)
@@ -58,7 +74,12 @@ def make_trial(files: TrialFiles, out: Path, body: Body | None = None, choices: 
     name = next(files.trial.name.removesuffix(end) for end in MARKER_SUFFIXES if files.trial.name.endswith(end))
     person = Subject(mass_kg=files.mass_kg, height_m=files.height_m)
     clip = ClipFile(clip=name, path=files.trial, action="laboratory trial", person=person)
-    findings = [*trial.check(), *(_check_plates(trial, marker_set, forces, files.mass_kg) if forces else ())]
+    findings = [
+        *name_findings(marker_set, static, trial),
+        *trial.check(),
+        *_unused_plates(files),
+        *(_check_plates(trial, marker_set, forces, files.mass_kg) if forces else ()),
+    ]
     row = index_row(clip, rest_m, 0.0, motion.fps, labels)
     row["more"] |= {
         "height_from": "--height" if files.height_m else "static trial",
@@ -80,9 +101,29 @@ def make_trial(files: TrialFiles, out: Path, body: Body | None = None, choices: 
         "clip": name,
         "frames": len(motion.q),
         "rejected": int((labels.own_reject > 0).sum()),
-        "marker_rmse_mm": 1000 * float(motion.rms_m.mean()),
+        "marker_rmse_mm": 1000 * float(motion.rms_m[motion.rms_m < HIDDEN_M].mean()),
         "findings": row["more"]["findings"],
     }
+
+
+def _forces(files: TrialFiles, trial: Markers, marker_set: MarkerSet) -> FootForces | None:
+    """Measured forces; plates of a .c3d belong to the foot whose markers are on them, where it is not said."""
+    if files.forces is None or files.forces.suffix != ".c3d":
+        return None if files.forces is None else read_forces(files.forces, files.feet)
+    plates, time_s, told = read_c3d_plates(files.forces, up=files.up)
+    try:
+        feet = files.feet or feet_of_plates(plates, foot_points_m(trial, marker_set, time_s))
+    except InputError as error:
+        raise InputError(f"{files.forces}: {error}") from None
+    forces = forces_of_plates(plates, time_s, str(files.forces), feet, up="+y")
+    return replace(forces, findings=(*forces.findings, *told))
+
+
+def _unused_plates(files: TrialFiles) -> list[Finding]:
+    if files.forces is not None or files.trial.suffix != ".c3d" or not has_plates(files.trial):
+        return []
+    what, to_do = f"{files.trial} holds force plates", f"forces are estimated; give --grf {files.trial} to use them"
+    return [Finding(name="plates_unused", what=what, to_do=to_do)]
 
 
 def _settings(files: TrialFiles, fps: float, choices: Choices) -> dict:
@@ -93,6 +134,9 @@ def _settings(files: TrialFiles, fps: float, choices: Choices) -> dict:
         "mass_kg": files.mass_kg,
         "height_m": files.height_m,
         "feet": files.feet,
+        "unit": files.unit,
+        "up": files.up,
+        "source_fps": files.fps,
         "model": f"{WHEEL} {WHEEL_VERSION} myofullbody without fingers, mended",
         "model_sha256": model_sha256(),
         "choices": asdict(choices),

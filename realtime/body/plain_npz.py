@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
+from tokenize import TokenError
 from typing import BinaryIO
 
 import numpy as np
@@ -47,6 +48,6 @@ def _read(file: BinaryIO, path: Path, names: Collection[str], what: str, pickled
             if "allow_pickle" in str(error):
                 raise InputError(f"{path}: {name} is a pickled object, which is never loaded; {pickled}") from None
             raise InputError(f"{path}: {name} is damaged ({error})") from None
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, RuntimeError, MemoryError, SyntaxError, TokenError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"{path}: {name} is damaged ({error})") from None
     return found

@@ -14,6 +14,7 @@ import numpy as np
 from realtime.body.errors import BioHumanError, InputError
 
 from .axes import UNITS_M, rotation_to_y_up, up_axis
+from .c3d_head import check_head
 from .findings import Finding
 from .forces import FootForces, forces_of_plates
 from .markers import Markers, made_markers
@@ -97,6 +98,12 @@ def read_c3d_forces(
     return replace(forces, findings=(*forces.findings, *told))
 
 
+def has_plates(path: Path) -> bool:
+    """Whether `read_c3d_plates` would find any. Raises InputError as that."""
+    parameters = _opened(path)["parameters"]
+    return "FORCE_PLATFORM" in parameters and int(np.ravel(parameters["FORCE_PLATFORM"]["USED"]["value"])[0]) > 0
+
+
 def read_c3d_plates(
     path: Path, *, up: str | None = None, subject: str | None = None
 ) -> tuple[dict[str, Plate], np.ndarray, tuple[Finding, ...]]:
@@ -143,6 +150,7 @@ def _opened(path: Path, *, plates: bool = False):
         raise BioHumanError("ezc3d is not installed; install it with `pip install 'biohuman-live[labels]'`") from None
     if not path.is_file():
         raise InputError(f"{path} is no file")
+    announced = check_head(path)
     try:
         file = ezc3d.c3d(str(path))
         if plates and "FORCE_PLATFORM" not in file["parameters"]:
@@ -151,20 +159,10 @@ def _opened(path: Path, *, plates: bool = False):
             file = ezc3d.c3d(str(path), extract_forceplat_data=True)
     except (OSError, RuntimeError, ValueError, IndexError, MemoryError) as error:
         raise InputError(f"{path} cannot be read as C3D: {' '.join(str(error).split())}") from None
-    found, announced = file["data"]["points"].shape[2], _announced_frames(path)
+    found = file["data"]["points"].shape[2]
     if found < announced:
         raise InputError(f"{path} announces {announced} frames and holds {found}; it is cut short")
     return file
-
-
-def _announced_frames(path: Path) -> int:
-    """Frames by the file's own header: ezc3d makes it agree with what it found."""
-    with path.open("rb") as f:
-        head = f.read(10)
-        f.seek(512 * (head[0] - 1) + 3)
-        order = "big" if f.read(1) == bytes([86]) else "little"  # 84 Intel, 85 DEC, 86 MIPS
-    first, last = (int.from_bytes(head[at : at + 2], order) for at in (6, 8))
-    return last - first + 1
 
 
 def _strings(group, key: str) -> list[str]:

@@ -225,7 +225,7 @@ def test_flags_are_a_contract():
                     "--spread",
                 ),
                 *("--address", "--cluster"),
-                *("--grf", "--height", "--left", "--markers", "--mass", "--right", "--static"),
+                *("--grf", "--height", "--left", "--markers", "--mass", "--right", "--static", "--unit"),
             ]
         ),
         "body": ["--csv", "--help", "--json", "--plot", "--report"],
