@@ -10,6 +10,7 @@ from realtime.body.errors import InputError
 from realtime.body.muscles import group_means, group_names
 
 from ..folder import SUFFIXES, ClipFile, list_clips
+from ..person import with_sizes
 from .reading import Dataset, read_batches
 
 #: Frame columns a course needs.
@@ -80,14 +81,14 @@ def _most_rejected(rejected: np.ndarray, length: int) -> int:
 
 
 def clip_file(path: Path) -> ClipFile:
-    """A motion file, with what the tables beside it say of it.
+    """A motion file, with what the tables and the files beside it say of it and its subject.
 
     Raises:
         InputError: no such file, or a manifest that does not fit.
     """
     if not path.is_file():
         raise InputError(f"{path} is not a file; give one .bvh, .bvh.gz or .npz clip")
-    for clip in list_clips(path.parent):
+    for clip in with_sizes(list_clips(path.parent)):
         if clip.path.name == path.name:
             return clip
     raise InputError(f"{path} should end in {', '.join(SUFFIXES)}")

@@ -44,6 +44,7 @@ def figures(gathered: Gathered) -> dict:
         "splits": _grouped(clips, lambda c: c.split),
         "actions": _grouped(clips, lambda c: c.action),
         "subjects": _subjects(gathered),
+        "people": _people(gathered),
         "activation": {
             name: {
                 **gathered.activation.summary(i, PERCENTS),
@@ -100,6 +101,22 @@ def _grouped(clips: list[ClipFigures], key: Callable[[ClipFigures], str]) -> dic
         groups.setdefault(key(clip), []).append(clip)
     counted = {name: _counts(members) for name, members in groups.items()}
     return dict(sorted(counted.items(), key=lambda item: (-item[1]["frames"], item[0])))
+
+
+def _people(gathered: Gathered) -> dict:
+    """How heights and masses were got, what was scaled, and joints that were put straight (frames)."""
+    details = gathered.dataset.info["clip_details"]
+    straightened = Counter[str]()
+    for clip in gathered.clips:
+        straightened.update(details[clip.clip].get("straightened", {}))
+    return {
+        **{
+            key: _grouped(gathered.clips, lambda c, key=key: details[c.clip].get(key, "not recorded"))
+            for key in ("height_from", "mass_from")
+        },
+        "scaled": {c.clip: scale for c in gathered.clips if (scale := details[c.clip].get("scale", 1.0)) != 1.0},
+        "straightened": dict(straightened),
+    }
 
 
 def _subjects(gathered: Gathered) -> dict[str, dict]:

@@ -79,10 +79,27 @@ def _coverage(gathered: Gathered, f: dict) -> str:
             f"<h3>Actions ({len(actions)})</h3>",
             table(("action", *_COUNT_HEAD), actions),
             f"<h3>Subjects ({len(subjects)})</h3>",
-            note(f"Known: {told}. A dash is unknown. Used: what the simulation took, given or estimated from the legs."),
+            note(f"Known: {told}. A dash is unknown. Used: what the simulation took; how it was got is below."),
             table(head, subjects),
+            _assumed(f["people"]),
         ]
     )
+
+
+def _assumed(people: dict) -> str:
+    """How heights and masses were got, and what was changed of the motion for it."""
+    scaled, straightened = people["scaled"], people["straightened"]
+    changed = "No motion was scaled."
+    if scaled:
+        changed = f"{len(scaled)} clips were scaled as a whole, by {span((min(scaled.values()), max(scaled.values())), 2)}."
+    if straightened:
+        joints = ", ".join(f"{joint} {n}" for joint, n in straightened.items())
+        changed += f" Joints turned over that were put straight, frames: {joints}."
+    tables = [
+        table((f"{what} from", *_COUNT_HEAD), [(how, *_count_cells(n)) for how, n in people[key].items()])
+        for what, key in (("height", "height_from"), ("mass", "mass_from"))
+    ]
+    return "\n".join([*tables, note(changed)])
 
 
 def _rejection(_gathered: Gathered, f: dict) -> str:

@@ -105,6 +105,27 @@ def test_counts_are_those_of_the_shards(made, found, columns):
     assert 60 < two["used_mass_kg"][0] < 100
 
 
+def test_how_people_are_known(found, dataset):
+    people = found["people"]
+    assert {how: n["clips"] for how, n in people["height_from"].items()} == {"subjects.csv": 2, "skeleton": 1}
+    assert {how: n["frames"] for how, n in people["mass_from"].items()} == {"subjects.csv": 120, "leg length": 30}
+    assert (people["scaled"], people["straightened"]) == ({}, {})
+    info = json.loads((dataset / "dataset.json").read_text())
+    info["clip_details"]["a"] |= {"scale": 0.8, "straightened": {"head": 7}}
+    info["clip_details"]["c"] |= {"scale": 0.9, "straightened": {"head": 1, "left_wrist": 2}}
+    del info["clip_details"]["b"]["mass_from"]  # a dataset of an earlier version
+    (dataset / "dataset.json").write_text(json.dumps(info))
+    people = inspect(dataset, dataset / "inspect.html")["people"]
+    assert people["mass_from"]["not recorded"]["frames"] == 30
+    assert people["scaled"] == {"a": 0.8, "c": 0.9}
+    assert people["straightened"] == {"head": 8, "left_wrist": 2}
+    page = (dataset / "inspect.html").read_text()
+    assert (
+        "2 clips were scaled as a whole, by 0.80 to 0.90. Joints turned over that were put straight, frames: head 8, left_wrist 2."
+        in page
+    )
+
+
 def test_activations_are_those_of_the_valid_frames(found, columns):
     valid = columns["activation"][columns["valid"]]
     for name in ("vasti_l", "erector_longissimus_r"):
@@ -398,7 +419,7 @@ def test_command_plots_a_clip(tmp_path, capsys, monkeypatch, the_body):
         ([str(clip), "--out", str(tmp_path / "a.jpg")], "--out should end in .svg or .png"),
         ([str(clip), "--out", str(tmp_path / "b.svg"), "--start", "9"], "lasts 0 to 1.97 s; there is nothing from 9"),
         ([str(tmp_path / "no.bvh"), "--out", str(tmp_path / "b.svg")], "no.bvh is not a file"),
-        ([str(tmp_path / "a.svg"), "--out", str(tmp_path / "b.svg")], "a.svg should end in .bvh, .bvh.gz, .npz"),
+        ([str(tmp_path / "a.svg"), "--out", str(tmp_path / "b.svg")], "a.svg should end in .bvh, .bvh.gz, .amc, .npz"),
     ):
         assert cli.main(["plot", *argv]) == 2
         assert message in capsys.readouterr().err
