@@ -122,7 +122,7 @@ def solve_clip(
     motion = derivatives(q, fps, choices.cutoff_Hz)
     clock.lap("filter")
     mechanics = inverse_dynamics(body, motion, sole_points(body))
-    clock.lap("mujoco")
+    clock.lap("dynamics")
     ground = ground_forces(body, mechanics, fps, floor_m, choices.cutoff_Hz)
     wrench = ground.foot_wrench
     if foot_wrench is not None:

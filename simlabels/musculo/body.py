@@ -49,6 +49,7 @@ class Body:
         muscles: parameters of the 354 muscles at the present scale.
         muscle_dofs: which joints each muscle acts on.
         body_factor: length factor of each model body, (nbody,).
+        generic_length_m, generic_place_m: path lengths (354,) and places (nbody, 3) of the generic body, all coordinates zero.
 
     Raises:
         ModelError: the muscles are not those of `realtime.body.muscles`, in that order.
@@ -77,6 +78,7 @@ class Body:
         self.update_couplings()
         self.generic_muscles: MuscleParameters = fit_parameters(self)
         self.generic_length_m = self.muscle_lengths_m()
+        self.generic_place_m = self.data.xpos.copy()
         self.muscles = self.generic_muscles
         self.muscle_dofs = self._find_muscle_dofs()
 
@@ -101,8 +103,8 @@ class Body:
     def update_couplings(self) -> None:
         """Reads quartics and joint limits from the model; call after it was scaled."""
         m = self.model
-        for j in range(1, m.njnt):
-            self.quartic[j] = m.eq_data[self._equality[j], :5] if j in self._equality else [0, 1, 0, 0, 0]
+        self.quartic[1:] = [0, 1, 0, 0, 0]
+        self.quartic[list(self._equality)] = m.eq_data[list(self._equality.values()), :5]
         self.lower_rad, self.upper_rad = m.jnt_range[self.joint_ids].T.copy()
 
     def _driving(self, q: np.ndarray) -> np.ndarray:

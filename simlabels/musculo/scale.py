@@ -4,6 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Mapping
+from weakref import WeakKeyDictionary
 
 import mujoco
 import numpy as np
@@ -44,6 +45,16 @@ LANDMARKS: dict[int, tuple[str, float]] = {
     23: ("thirdmc_r", 0.2),
 }
 
+#: Segment -> the joints at its ends, left and right.
+_ENDS: dict[str, tuple[tuple[int, int], ...]] = {
+    "pelvis": ((1, 2),),
+    "femur": ((1, 4), (2, 5)),
+    "tibia": ((4, 7), (5, 8)),
+    "foot": ((7, 10), (8, 11)),
+    "humerus": ((16, 18), (17, 19)),
+    "forearm": ((18, 20), (19, 21)),
+}
+
 #: Skeletons of motion capture place hips, wrists and toes oddly: no segment strays further from the leg's factor.
 FACTOR_BAND = (0.85, 1.15)
 MASS_RANGE_KG = (30.0, 200.0)
@@ -63,7 +74,7 @@ def scale_body(body: Body, factors: Mapping[str, float] | None = None, mass_kg: 
     if not low <= mass_kg <= high:
         raise InputError(f"a mass of {mass_kg:.0f} kg is outside {low:.0f}-{high:.0f} kg; check the unit of the motion file")
     m, generic = body.model, body.generic_arrays
-    k = body.body_factor = _factor_of_bodies(m, factors)
+    k = body.body_factor = np.array([factors.get(segment, 1.0) for segment in _segments(body)])
     m.body_pos[:] = generic["body_pos"] * k[m.body_parentid][:, None]
     m.body_pos[1] = generic["body_pos"][1]
     m.body_ipos[:] = generic["body_ipos"] * k[:, None]
@@ -72,10 +83,8 @@ def scale_body(body: Body, factors: Mapping[str, float] | None = None, mass_kg: 
     m.geom_size[:] = generic["geom_size"] * k[m.geom_bodyid][:, None]
     m.jnt_pos[:] = generic["jnt_pos"] * k[m.jnt_bodyid][:, None]
     m.eq_data[:] = generic["eq_data"]
-    for e in range(m.neq):  # slides of tibia and patella move in their parent
-        joint = m.eq_obj1id[e]
-        if m.jnt_type[joint] == mujoco.mjtJoint.mjJNT_SLIDE:
-            m.eq_data[e, :5] *= k[m.body_parentid[m.jnt_bodyid[joint]]]
+    slides = np.flatnonzero(m.jnt_type[m.eq_obj1id] == mujoco.mjtJoint.mjJNT_SLIDE)  # of tibia and patella, in their parent
+    m.eq_data[slides, :5] *= k[m.body_parentid[m.jnt_bodyid[m.eq_obj1id[slides]]]][:, None]
     mass_ratio = mass_kg / generic["body_mass"].sum()
     m.body_mass[:] = generic["body_mass"] * mass_ratio
     m.body_inertia[:] = generic["body_inertia"] * (mass_ratio * k**2)[:, None]
@@ -84,8 +93,14 @@ def scale_body(body: Body, factors: Mapping[str, float] | None = None, mass_kg: 
     body.muscles = body.generic_muscles.scaled(body.muscle_lengths_m() / body.generic_length_m, mass_ratio)
 
 
-def _factor_of_bodies(m: mujoco.MjModel, factors: Mapping[str, float]) -> np.ndarray:
-    return np.array([factors.get(segment, 1.0) for segment in segment_bodies(m)])
+_SEGMENTS: WeakKeyDictionary[Body, list[str]] = WeakKeyDictionary()
+
+
+def _segments(body: Body) -> list[str]:
+    """`segment_bodies`, found once a body."""
+    if body not in _SEGMENTS:
+        _SEGMENTS[body] = segment_bodies(body.model)
+    return _SEGMENTS[body]
 
 
 def segment_bodies(m: mujoco.MjModel) -> list[str]:
@@ -101,32 +116,23 @@ def segment_bodies(m: mujoco.MjModel) -> list[str]:
 
 def segment_lengths_m(joints_m: np.ndarray) -> dict[str, float]:
     """Median segment lengths over frames of SMPL joints (T, 24, 3)."""
-
-    def length(a: int, b: int) -> float:
-        return float(np.median(np.linalg.norm(joints_m[:, a] - joints_m[:, b], axis=-1)))
-
     hips, shoulders = joints_m[:, [1, 2]].mean(1), joints_m[:, [16, 17]].mean(1)
-    return {
-        "pelvis": length(1, 2),
-        "femur": (length(1, 4) + length(2, 5)) / 2,
-        "tibia": (length(4, 7) + length(5, 8)) / 2,
-        "foot": (length(7, 10) + length(8, 11)) / 2,
-        "trunk": float(np.median(np.linalg.norm(hips - shoulders, axis=-1))),
-        "humerus": (length(16, 18) + length(17, 19)) / 2,
-        "forearm": (length(18, 20) + length(19, 21)) / 2,
-    }
+    first, second = np.array([pair for pairs in _ENDS.values() for pair in pairs]).T
+    bones = np.concatenate([joints_m[:, first] - joints_m[:, second], (hips - shoulders)[:, None]], axis=1)
+    *lengths, trunk = np.median(np.linalg.norm(bones, axis=-1), axis=0).tolist()
+    lengths = iter(lengths)
+    found = {segment: sum(next(lengths) for _ in pairs) / len(pairs) for segment, pairs in _ENDS.items()}
+    return found | {"trunk": trunk}
 
 
 def segment_factors(body: Body, joints_m: np.ndarray) -> dict[str, float]:
-    """Length factors of the person with SMPL joints (T, 24, 3), against the generic body. Leaves `body` generic.
+    """Length factors of the person with SMPL joints (T, 24, 3), against the generic body.
 
     Segments without joints (NaN) get no factor.
     """
-    scale_body(body)
-    body.pose(body.standing(np.zeros(len(body.joints))))
     generic = np.full((1, 24, 3), np.nan)
     for joint, (name, _) in LANDMARKS.items():
-        generic[0, joint] = body.data.body(name).xpos
+        generic[0, joint] = body.generic_place_m[body.model.body(name).id]
     theirs, ours = segment_lengths_m(joints_m), segment_lengths_m(generic)
     factors = {s: theirs[s] / ours[s] for s in ours if np.isfinite(theirs[s])}
     leg = (factors["femur"] + factors["tibia"]) / 2

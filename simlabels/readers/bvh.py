@@ -22,6 +22,8 @@ from numba import njit
 
 from realtime.body.errors import InputError
 
+from .chains import pose
+from .plain_numbers import plain_numbers
 from .text import read_lines
 
 #: Of any recording; a `Frame Time` outside is a wrong unit or none.
@@ -51,11 +53,7 @@ class Bvh:
 
     @cached_property
     def _posed(self) -> tuple[np.ndarray, np.ndarray]:
-        position, R = np.zeros((*self.R_local.shape[:2], 3)), np.zeros_like(self.R_local)
-        for j, p in enumerate(self.parents):
-            position[:, j] = self.root_m if p < 0 else position[:, p] + R[:, p] @ self.offsets_m[j]
-            R[:, j] = self.R_local[:, j] if p < 0 else R[:, p] @ self.R_local[:, j]
-        return position, R
+        return pose(self.parents, self.offsets_m, self.R_local, self.root_m)
 
     def zero_pose_m(self) -> np.ndarray:
         """Joint positions (J, 3) with all rotations zero and the root at the origin."""
@@ -209,6 +207,9 @@ def _motion_head(path: Path, lines: list[str], fps: float | None) -> tuple[int, 
 def _frames(path: Path, lines: list[tuple[int, str]], frames: int, channels: int) -> np.ndarray:
     if len(lines) != frames:
         raise InputError(f"{path} announces {frames} frames and holds {len(lines)}; it is cut short or damaged")
+    plain = plain_numbers([line for _, line in lines], channels)
+    if plain is not None:
+        return plain
     for i, (number, line) in enumerate(lines):
         found = len(line.split())
         if found != channels:

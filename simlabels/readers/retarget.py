@@ -10,9 +10,10 @@ import numpy as np
 
 from realtime.body.errors import InputError
 from realtime.body.rotations import least_rotation
-from realtime.body.skeleton import JOINT_COUNT, PARENTS, forward_kinematics, offsets_of
+from realtime.body.skeleton import JOINT_COUNT, PARENTS, offsets_of
 
 from .bvh import Bvh, axis_rotation, no_joint
+from .chains import local_rotations, pose
 
 #: BVH joint at the place of each SMPL joint. `LeftHand` is no wrist: it lies two thirds down the forearm.
 SOURCES: tuple[str, ...] = (
@@ -46,7 +47,7 @@ class SmplMotion:
 
     def forward(self) -> tuple[np.ndarray, np.ndarray]:
         """Joint positions (T, 24, 3) and global rotations (T, 24, 3, 3)."""
-        return forward_kinematics(self.R_local, offsets_of(self.rest_m), self.pelvis_m)
+        return pose(PARENTS, offsets_of(self.rest_m), self.R_local, self.pelvis_m)
 
     @property
     def stature_m(self) -> float:
@@ -93,19 +94,16 @@ def retarget(bvh: Bvh) -> SmplMotion:
     position, R = bvh.forward()
     place = _places(bvh, SOURCES)
     align = np.tile(np.eye(3), (JOINT_COUNT, 1, 1))
-    for j, child in ALIGNED:
-        align[j] = least_rotation(bones[child], bvh.offsets_m[place[child]])
+    joints, children = np.array(ALIGNED).T
+    align[joints] = least_rotation(bones[children], bvh.offsets_m[np.array(place)[children]])
     align[10], align[11] = align[7], align[8]
     align[15] = axis_rotation(-HEAD_PITCH_RAD, 0)
     R_global = R[:, _places(bvh, ROTATION_SOURCES)] @ align
     aim = position[:, place[15]] - position[:, place[12]]  # two BVH neck bones, one SMPL neck: aim it at the head
     R_global[:, 12] = least_rotation(R_global[:, 12] @ bones[15], aim) @ R_global[:, 12]
-    R_local = R_global.copy()
-    for j in range(1, JOINT_COUNT):
-        R_local[:, j] = np.swapaxes(R_global[:, PARENTS[j]], -1, -2) @ R_global[:, j]
     hips = position[:, [place[1], place[2]]].mean(1)
     pelvis_m = hips - R_global[:, 0] @ ((bones[1] + bones[2]) / 2)
-    return SmplMotion(R_local=R_local, pelvis_m=pelvis_m, rest_m=rest, fps=bvh.fps)
+    return SmplMotion(R_local=local_rotations(PARENTS, R_global), pelvis_m=pelvis_m, rest_m=rest, fps=bvh.fps)
 
 
 def estimated_floor_m(bvh: Bvh) -> float:
