@@ -1,0 +1,155 @@
+"""The bodies that are drawn: random adults of Anny (MakeHuman's CC0 assets), made once and kept in the cache folder.
+
+Making them needs the packages anny and torch and some minutes; drawing needs the file only. Never used: Anny's `smpl` and `smplx`
+topologies, which fetch an archive for non-commercial use.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from realtime.assets import cache_folder
+from realtime.body.errors import InputError
+
+from ..needs import need
+
+BODY_COUNT = 48
+ANNY_VERSION = "0.6.2"
+
+#: First and one past the last vertex of each group of the mesh.
+BODY_VERTICES = slice(0, 13380)
+
+_ARRAYS = ("vertices_m", "heads_m", "weights", "bones", "bone_names")
+_FACES = "faces_"
+#: Groups of the base mesh that are drawn: skin, eyes, and the shells that become clothes and hair.
+GROUPS = ("body", "helper-tights", "helper-skirt", "helper-hair", "helper-l-eye", "helper-r-eye")
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """N bodies of one topology in their A-pose; metres, Y up, facing +Z, the person's left is +X."""
+
+    vertices_m: np.ndarray  # (N, V, 3) float32
+    heads_m: np.ndarray  # (N, B, 3): where each bone begins
+    weights: np.ndarray  # (V, K): skin weights,
+    bones: np.ndarray  # (V, K): of these bones
+    bone_names: tuple[str, ...]
+    faces: dict[str, np.ndarray]  # group -> (F, 3) vertex indices
+    phenotypes: tuple[dict[str, float], ...]  # Anny's, 0..1 each
+
+    def __len__(self) -> int:
+        return len(self.vertices_m)
+
+
+def load_bodies(path: Path | None = None, *, notify: Callable[[str], None] = lambda line: None) -> Bodies:
+    """The bodies of a file; without one those of the cache folder, made first if need be (some minutes, told by `notify`).
+
+    Raises:
+        InputError: the file is none of bodies.
+        BioHumanError: bodies are to be made and anny or torch is missing.
+    """
+    if path is None:
+        path = cache_folder() / f"bodies-anny-{ANNY_VERSION}-{BODY_COUNT}.npz"
+        if not path.is_file():
+            notify(f"making {BODY_COUNT} bodies with anny {ANNY_VERSION}, once, some minutes: {path}")
+            make_bodies(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            z = {name: file[name] for name in file.files}
+        return Bodies(
+            **{name: z[name] for name in _ARRAYS if name != "bone_names"},
+            bone_names=tuple(z["bone_names"].tolist()),
+            faces={name.removeprefix(_FACES): z[name] for name in z if name.startswith(_FACES)},
+            phenotypes=tuple(json.loads(str(z["phenotypes"]))),
+        )
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise InputError(f"{path} is no file of bodies ({error}); remove it, and it is made again") from error
+
+
+def make_bodies(path: Path, count: int = BODY_COUNT, seed: int = 0) -> None:
+    """Draws `count` adults and writes them to `path`, whole or not at all.
+
+    Raises:
+        BioHumanError: anny or torch is not installed.
+    """
+    anny, torch = _anny()
+    torch.set_num_threads(1)
+    model = anny.Anny(rig="makehuman", topology="anny-quads-full", phenotypes="all").to(dtype=torch.float32)
+    rng = np.random.default_rng(seed)
+    phenotypes = [random_adult(rng) for _ in range(count)]
+    vertices, heads = [], []
+    for phenotype in phenotypes:
+        with torch.no_grad():
+            made = model(phenotype_kwargs={name: torch.tensor([value]) for name, value in phenotype.items()})
+        vertices.append(_y_up(made["rest_vertices"][0].numpy()))
+        heads.append(_y_up(made["rest_bone_heads"][0].numpy()))
+    faces = _faces_of_groups(Path(anny.__file__).parent / "data" / "mpfb2" / "3dobjs" / "base.obj")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with partial.open("wb") as file:
+            np.savez_compressed(
+                file,
+                vertices_m=np.array(vertices, np.float32),
+                heads_m=np.array(heads, np.float32),
+                weights=model.vertex_bone_weights.numpy().astype(np.float32),
+                bones=model.vertex_bone_indices.numpy().astype(np.int16),
+                bone_names=np.array(model.bone_labels),
+                phenotypes=np.array(json.dumps(phenotypes)),
+                **{_FACES + group: faces[group] for group in GROUPS},
+            )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def random_adult(rng: np.random.Generator) -> dict[str, float]:
+    """Anny's phenotype of one adult, every value 0..1."""
+    ancestry = dict(zip(("african", "asian", "caucasian"), rng.dirichlet([0.6] * 3).tolist(), strict=True))
+    return {
+        "gender": float(rng.beta(0.4, 0.4)),
+        "age": float(rng.uniform(0.55, 0.95)),
+        "muscle": float(rng.beta(2, 2)),
+        "weight": float(rng.beta(2, 2.2)),
+        "height": float(rng.beta(2.5, 2.5)),
+        "proportions": float(rng.uniform(0.3, 0.9)),
+        "cupsize": float(rng.uniform(0.2, 0.8)),
+        "firmness": float(rng.uniform(0.3, 0.8)),
+        **ancestry,
+    }
+
+
+def _anny() -> tuple[Any, Any]:
+    """The modules anny and torch."""
+    need(("anny", "torch", "warp"), "video")
+    import warp
+
+    warp.config.quiet = True  # else it tells of every device when it is imported
+    import anny
+    import torch
+
+    return anny, torch
+
+
+def _y_up(x: np.ndarray) -> np.ndarray:
+    """Anny has Z up and faces -Y."""
+    return np.stack([x[..., 0], x[..., 2], -x[..., 1]], axis=-1)
+
+
+def _faces_of_groups(base_obj: Path) -> dict[str, np.ndarray]:
+    """Triangles (F, 3) of each group of MakeHuman's base mesh."""
+    faces: dict[str, list[list[int]]] = {}
+    group = ""
+    for line in base_obj.read_text().splitlines():
+        if line.startswith("g "):
+            group = line.split()[1]
+        elif line.startswith("f "):
+            corners = [int(corner.split("/")[0]) - 1 for corner in line.split()[1:]]
+            faces.setdefault(group, []).extend([corners[0], *pair] for pair in pairwise(corners[1:]))
+    return {name: np.array(triangles, np.int32) for name, triangles in faces.items()}
