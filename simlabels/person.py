@@ -1,7 +1,7 @@
 """How large and how heavy a clip's person is, and how that is known: said, measured, or estimated by a stated rule.
 
 - Height: `subjects.csv`, else the legs of the skeleton (stature = leg / 0.491, Winter 2009). The legs of people of one stature differ
-  by 2.5 % (standard deviation; trochanterion height over stature), so a skeleton within 5 % of what is said is believed. Farther
+  by about 2.5 % (standard deviation), so a skeleton within 5 % of what is said is believed. Farther
   off, the unit or the skeleton is not the person's, and the whole motion is scaled: bones and path alike.
 - One person has one size. Where the skeletons of a subject differ, each counts once, however many clips use it; one that other
   subjects use as well is a rig, made for nobody, and counts only where there is no other. Clips more than 5 % off what most of

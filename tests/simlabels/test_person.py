@@ -11,6 +11,10 @@ from simlabels import person
 from simlabels.folder import ClipFile, Subject, list_clips
 from simlabels.make import make_labels
 from simlabels.person import agreed, estimated_mass, sized, with_sizes
+from simlabels.readers.bvh import read_bvh
+from simlabels.readers.retarget import retarget
+
+from .test_amc import write_asf_amc
 
 
 def resized(path, factor):
@@ -49,7 +53,7 @@ def test_a_rig_is_brought_to_the_size_of_its_subject(folder):
     assert [x.height_m for x in (a, b, d, e)] == [None] * 4
     assert [x.height_from for x in (a, b, d, e)] == [person.SKELETON, person.SKELETON, person.RIG, person.SKELETON]
     assert c.height_from == person.OTHER_CLIPS
-    assert c.height_m == pytest.approx(1.005 * 1.700, abs=0.05)
+    assert c.height_m == pytest.approx(1.005 * retarget(read_bvh(folder / "a.bvh")).stature_m, abs=1e-3)
     # without another one the rig is all that is known
     (folder / "a.bvh").unlink()
     (folder / "b.bvh").unlink()
@@ -71,6 +75,16 @@ def test_a_skeleton_that_cannot_be_read_has_no_say(folder):
     clips = with_sizes(list_clips(folder))
     assert clips[2].height_from == person.SKELETON  # labelling it gives the error
     assert clips[3].height_from == person.SKELETON  # and it is nobody else's
+
+
+def test_an_asf_is_a_skeleton_too(folder, bvh_file):
+    write_asf_amc(read_bvh(bvh_file), folder, "01_02")
+    manifest = folder / "manifest.csv"
+    manifest.write_text(manifest.read_text() + "01_02,2,train\n")
+    asf, *_, d, _ = with_sizes(list_clips(folder))
+    assert asf.height_from == person.SKELETON
+    assert d.height_from == person.OTHER_CLIPS  # the rig of subject 2: now there is better
+    assert d.height_m == pytest.approx(retarget(read_bvh(bvh_file)).stature_m, abs=0.01)
 
 
 def test_the_whole_motion_is_scaled(motion):
