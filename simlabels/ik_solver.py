@@ -73,8 +73,8 @@ def _step(q, y, limits):
 
 
 @njit(cache=True)
-def solve(targets, limits, q0, tree):
-    """Reduced positions (T, 38), rms distance (T,), steps (T,)."""
+def solve(targets, limits, q0, tree, flows=True):
+    """Reduced positions (T, 38), rms distance (T,), steps (T,); `flows`: frames are close enough that joints go on as they went."""
     T, n = targets.point_m.shape[0], 6 + limits.lower.size
     out, rms, steps = np.zeros((T, n + 1)), np.zeros(T), np.zeros(T, np.int64)
     H, g, y = np.zeros((n, n)), np.zeros(n), np.zeros(n)
@@ -83,7 +83,7 @@ def solve(targets, limits, q0, tree):
     for t in range(T):
         damping, best = 1e-6, 1e300
         last = q.copy()
-        if t > 1:  # joints go on as they went: half the steps at 30 frames a second
+        if flows and t > 1:  # half the steps at 30 frames a second
             for i in range(7, n + 1):
                 q[i] = min(max(2 * q[i] - out[t - 2, i], limits.lower[i - 7]), limits.upper[i - 7])
             q[:3] = 2 * q[:3] - out[t - 2, :3]

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from simlabels.folder import list_clips
 from simlabels.ik import R_SMPL_SEGMENT, inverse_kinematics
 from simlabels.ik_equations import empty_frame, miss, normal_equations
 from simlabels.ik_solver import Limits, Targets, _step
 from simlabels.ik_tree import build_tree, segment_poses
-from simlabels.musculo.scale import LANDMARKS, scale_body
+from simlabels.label import ik_targets
+from simlabels.make import Reading, read_motion
+from simlabels.musculo.scale import LANDMARKS, scale_body, segment_factors
 
 
 def swinging(body, frames=40):
@@ -106,3 +109,18 @@ def test_the_equations_are_those_of_the_jacobian(body, rng):
         assert np.abs(J).max() > 0.1
         np.testing.assert_allclose(H, np.tril(J.T @ J), atol=1e-8)
         np.testing.assert_allclose(g, J.T @ here, atol=1e-8)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("clip", ["94x_14", "61_07"])
+def test_the_last_digit_decides_nothing(body, data_folder, clip):
+    """Long clips, whose landmarks are calibrated on frames far apart."""
+    folder = data_folder / "cmu_bvh"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    (file,) = [c for c in list_clips(folder) if c.clip == clip]
+    joints_m, R = ik_targets(read_motion(file, Reading())[0])
+    scale_body(body, segment_factors(body, joints_m), 80.0)
+    q = inverse_kinematics(body, joints_m, R).q
+    nudged = inverse_kinematics(body, joints_m + 1e-14 * np.random.default_rng(0).normal(size=joints_m.shape), R).q
+    np.testing.assert_allclose(nudged, q, atol=1e-6)
