@@ -2,12 +2,10 @@
 
 import csv
 import gzip
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from simlabels import dynamics, label
 from simlabels.dynamics import low_pass
 from simlabels.folder import list_clips
 from simlabels.ik import inverse_kinematics
@@ -51,34 +49,6 @@ def plate_wrenches(path, time_s):
     return out
 
 
-@pytest.fixture
-def as_golden(the_body, monkeypatch):
-    """The golden run had two faults, since mended: neck and head as MuJoCo's shortcuts had them, and its `subtree_com`."""
-    m = the_body.model
-    neck, head = m.body("neck").id, m.body("head").id
-    without_faults = m.body_ipos.copy(), m.body_iquat.copy()
-    m.body_ipos[neck], m.body_iquat[[neck, head]] = 0, [1, 0, 0, 0]
-
-    def inverse_dynamics(body, motion, sole):
-        mechanics = dynamics.inverse_dynamics(body, motion, sole)
-        return replace(mechanics, com_m=mechanics.com_m * m.body_mass.sum() / m.body_subtreemass[1])
-
-    monkeypatch.setattr(label, "inverse_dynamics", inverse_dynamics)
-    yield
-    m.body_ipos[:], m.body_iquat[:] = without_faults
-
-
-@pytest.mark.usefixtures("as_golden")
-@pytest.mark.parametrize("forces", ["plates", "estimated"])
-def test_golden_activations(the_body, data_folder, walk, forces):
-    _, q, plates = walk
-    golden = np.load(data_folder / "body" / "walking_labels_golden.npz")
-    assert tuple(golden["names"]) == the_body.muscle_names
-    state = solve_clip(the_body, q, FPS, foot_wrench=plates if forces == "plates" else None)
-    np.testing.assert_allclose(state.activations.activation, golden[forces].astype(float), rtol=0, atol=0.005)
-    assert (state.activations.steps > 0).all()
-
-
 def test_ground_forces_against_plates(the_body, walk):
     time_s, q, plates = walk
     state = solve_clip(the_body, q, FPS)
@@ -100,7 +70,7 @@ def test_clips_of_feet_on_flat_ground(the_body, data_folder, clip, most_rejected
     done = label_file(the_body, file)
     assert done.error is None
     assert done.row["more"]["own_rejected"] <= most_rejected * done.row["frames"]
-    assert done.frames["grf_BW"][:, :, 1].sum(1).mean() == pytest.approx(1.0, abs=0.03)
+    assert abs(done.frames["residual_BW"][:, 1].mean()) < 0.02  # the feet give the impulse that the motion needs
     assert done.row["more"]["reserves_above_2_Nm"] <= 0.03 * done.row["more"]["reserves"]
     assert np.median(done.frames["ik_rms_m"]) < 0.025
 
