@@ -4,6 +4,7 @@ A shard carries the index rows of its clips or takes and the fingerprint of the 
 interrupted folder explains itself: what is complete is kept, `dataset.json` and the index table come last.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from realtime.body.dataset import (
     LABEL_FRAMES,
     LABEL_SCHEMA,
     LABEL_SPREAD,
+    PAIR_FILMED,
     PAIR_FRAMES,
     PAIR_SCHEMA,
     PAIR_TAKES,
@@ -45,6 +47,7 @@ class Layout:
 LABELS = Layout(schema=LABEL_SCHEMA, key="clip", index_name="clips.parquet", index=LABEL_CLIPS, frames=LABEL_FRAMES)
 LABELS_WITH_SPREAD = replace(LABELS, frames=LABEL_FRAMES | LABEL_SPREAD)
 PAIRS = Layout(schema=PAIR_SCHEMA, key="take", index_name="takes.parquet", index=PAIR_TAKES, frames=PAIR_FRAMES)
+FILMED = replace(PAIRS, frames=PAIR_FRAMES | PAIR_FILMED)
 
 
 def fingerprint(settings: dict) -> str:
@@ -97,10 +100,12 @@ class DatasetWriter:
         self._pending: list[tuple[dict, dict[str, np.ndarray]]] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            for leftover in folder.glob(".*.part"):
+                leftover.unlink()
         except OSError as error:
             raise OutputError(f"{folder} cannot be made: {error.strerror}; give --out another folder") from error
-        for leftover in folder.glob(".*.part"):
-            leftover.unlink()
+        if not os.access(folder, os.W_OK):  # else it would fail when the first shard is full, hours later
+            raise OutputError(f"{folder} may not be written to; give --out another folder")
         self._shards = self._kept()
 
     def _kept(self) -> dict[int, list[dict]]:
@@ -175,15 +180,13 @@ def read_frames(folder: Path, columns: list[str]) -> dict[str, np.ndarray]:
     """Some frame columns of a finished dataset, in order; array columns come flat (rows, values).
 
     Raises:
-        InputError: the folder is no finished dataset.
+        InputError: the folder is no finished dataset, or a shard cannot be read.
     """
-    _pyarrow()
-    from pyarrow import parquet
-
+    pa = _pyarrow()
     shards = sorted(folder.glob(SHARD_GLOB))
     if not shards or not (folder / JSON_NAME).is_file():
         raise InputError(f"{folder} is not a finished dataset; it should hold {JSON_NAME} and {SHARD_GLOB}")
-    table = parquet.ParquetDataset(shards).read(columns)
+    table = pa.concat_tables([_read_shard(shard, columns) for shard in shards])
     out = {}
     for name in columns:
         values = table.column(name).combine_chunks()
@@ -194,6 +197,15 @@ def read_frames(folder: Path, columns: list[str]) -> dict[str, np.ndarray]:
     return out
 
 
+def _read_shard(shard: Path, columns: list[str]):
+    from pyarrow import ArrowException, parquet
+
+    try:
+        return parquet.read_table(shard, columns=columns)
+    except (ArrowException, OSError) as error:
+        raise InputError(f"{shard} is not readable Parquet; make the dataset again") from error
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` with a temporary path beside `path` and renames: the file appears whole or not at all."""
     part = path.with_name(f".{path.name}.part")
@@ -201,7 +213,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         write(part)
         os.replace(part, path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        to_do = "; make room, whole files are kept and the same command goes on" if error.errno == errno.ENOSPC else ""
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}{to_do}") from error
     finally:
         part.unlink(missing_ok=True)
 

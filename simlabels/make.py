@@ -27,7 +27,7 @@ from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256
 from .person import person_settings, sized, with_sizes
 from .readers.amass import RestBody, amass_motion, read_amass
 from .readers.amc import read_asf_amc
-from .readers.axes import check_person_moves
+from .readers.axes import check_falls, check_person_moves
 from .readers.bvh import read_bvh
 from .readers.resample import resample
 from .readers.retarget import SmplMotion, estimated_floor_m, retarget
@@ -180,17 +180,24 @@ def read_motion(clip: ClipFile, reading: Reading) -> tuple[SmplMotion, float, di
     Raises:
         InputError: a file that cannot be read, or fails a test.
     """
+    motion, floor_m, notes = _read(clip, reading)
+    check_falls(str(clip.path), motion.forward()[0], motion.fps)
+    return motion, floor_m if clip.floor_m is None else clip.floor_m, notes
+
+
+def _read(clip: ClipFile, reading: Reading) -> tuple[SmplMotion, float, dict]:
+    """As `read_motion`, with the floor estimated."""
     if is_smpl(clip):
         amass = read_amass(clip.path, reading.source_fps)
         read = amass_motion(amass, reading.smpl_bodies, up=reading.up, height_m=clip.person.height_m)
-        return read.motion, read.floor_m if clip.floor_m is None else clip.floor_m, {"motion": read.notes}
+        return read.motion, read.floor_m, {"motion": read.notes}
     if clip.skeleton is not None:
         bvh = read_asf_amc(clip.skeleton, clip.path, reading.source_fps)
     else:
         bvh = read_bvh(clip.path, reading.source_fps)
     motion = retarget(bvh)
     check_person_moves(str(clip.path), motion.stature_m, motion.pelvis_m, motion.fps)
-    return motion, estimated_floor_m(bvh) if clip.floor_m is None else clip.floor_m, {}
+    return motion, estimated_floor_m(bvh), {}
 
 
 def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = Reading(), choices: Choices = DEFAULT) -> Done:

@@ -19,7 +19,7 @@ GRAVITY_M_S2 = 9.81
 UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 PERSON_M = (0.3, 2.6)
 STATURE_RANGE_M = (1.0, 2.4)
-FASTEST_M_S = 13.0
+FASTEST_M_S, FURTHEST_M = 13.0, 10_000.0
 #: Rotations that bring the axis of this name to +Y; the other two keep their handedness.
 R_TO_Y_UP = {
     "+x": np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]),
@@ -37,6 +37,9 @@ UPRIGHT = 0.8
 FLIGHT_ABOVE_M, FLIGHT_FRAMES, FLIGHT_HEIGHT_M, PARABOLA_SHARE = 0.05, 5, 0.03, 0.1
 #: Relative. 255 CMU clips hold 28 flights; 23 fall with 9.0 to 11.4 m/s² (median 9.65), the others are re-targeted dances.
 FALL_TOLERANCE = 0.25
+#: In all 255 the median is 8.0 to 14.8 m/s²: beyond a factor of two it is the frame rate.
+FALL_FACTOR = 2.0
+_FEET = (7, 8, 10, 11)
 USUAL_FPS = (24, 25, 30, 48, 50, 60, 100, 120, 150, 200, 240, 250)
 #: Winter 2009: mass share and its place between two SMPL joints.
 _SEGMENTS = (
@@ -139,6 +142,11 @@ def check_person_moves(source: str, stature_m: float, pelvis_m: np.ndarray, fps:
         raise InputError(
             f"{source}: by its legs the person is {stature_m:.3g} m tall, people are {low:g} to {high:g}; scale the file"
         )
+    far = ~(np.abs(pelvis_m).max(1) <= FURTHEST_M)
+    if far.any():
+        raise InputError(
+            f"{source}: in frame {int(np.argmax(far))} the pelvis is more than {FURTHEST_M:g} m away; mend its place"
+        )
     speed_m_s = np.linalg.norm(np.diff(pelvis_m, axis=0), axis=1) * fps
     fast_m_s = float(np.percentile(speed_m_s, 95)) if len(speed_m_s) else 0.0
     if not fast_m_s <= FASTEST_M_S:
@@ -179,6 +187,28 @@ def fall_m_s2(centre_height_m: np.ndarray, lowest_m: np.ndarray, fps: float) -> 
     return np.array(falls)
 
 
+def check_falls(source: str, joints_m: np.ndarray, fps: float) -> None:
+    """Whether the jumps of a clip, if it has any, fall as on earth, within a factor of two: half the frame rate makes a quarter.
+
+    Args:
+        joints_m: SMPL-24 joints (T, 24, 3), Y up.
+
+    Raises:
+        InputError: they do not; names the frame rate that would fit.
+    """
+    falls = fall_m_s2(centre_of_mass_m(joints_m)[:, 1], joints_m[:, _FEET, 1].min(1), fps)
+    fall = float(np.median(falls)) if len(falls) else GRAVITY_M_S2
+    if max(fall / GRAVITY_M_S2, GRAVITY_M_S2 / fall) > FALL_FACTOR:
+        raise InputError(
+            f"{source}: jumps fall with {fall:.1f} m/s² at {fps:g} frames a second, gravity is 9.81; "
+            f"{_fitting_fps(fall, fps):g} frames a second would fit: give the rate by --source-fps, or mend the unit"
+        )
+
+
+def _fitting_fps(fall: float, fps: float) -> float:
+    return min(USUAL_FPS, key=lambda usual: abs(np.log(usual / fps) - np.log(GRAVITY_M_S2 / fall) / 2))
+
+
 def check_frame_rate(centre_height_m: np.ndarray, lowest_m: np.ndarray, fps: float) -> float:
     """Median fall, m/s², of the clip's jumps, which agrees with gravity.
 
@@ -191,8 +221,7 @@ def check_frame_rate(centre_height_m: np.ndarray, lowest_m: np.ndarray, fps: flo
     fall = float(np.median(falls))
     if abs(fall / GRAVITY_M_S2 - 1) <= FALL_TOLERANCE:
         return fall
-    near = min(USUAL_FPS, key=lambda usual: abs(np.log(usual / fps) - np.log(GRAVITY_M_S2 / fall) / 2))
     raise InputError(
-        f"jumps fall with {fall:.1f} m/s² at {fps:g} frames a second, gravity is 9.81; {near:g} frames a second "
+        f"jumps fall with {fall:.1f} m/s² at {fps:g} frames a second, gravity is 9.81; {_fitting_fps(fall, fps):g} frames a second "
         f"or lengths times {GRAVITY_M_S2 / fall:.3g} would fit: pass fps or the unit"
     )

@@ -192,7 +192,7 @@ def _motion_head(path: Path, lines: list[str], fps: float | None) -> tuple[int, 
     """Number of frames; frames a second, `fps` if given."""
     if len(lines) != 2 or not lines[0].startswith("Frames:") or not lines[1].startswith("Frame Time:"):
         raise InputError(f"{path}: 'Frames: N' and 'Frame Time: S' should follow MOTION")
-    frames, frame_time_s = _numbers(path, [line.split(":")[1] for line in lines], "Frames and Frame Time")
+    frames, frame_time_s = _numbers(path, [line.split(":")[1].strip() for line in lines], "Frames and Frame Time")
     if frames < 1 or frame_time_s <= 0:
         raise InputError(f"{path}: {frames:g} frames of {frame_time_s:g} s are no motion")
     low, high = FPS_RANGE

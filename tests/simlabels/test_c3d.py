@@ -25,13 +25,31 @@ def markers_m() -> np.ndarray:
     return AT_M + 0.02 * np.sin(np.arange(T) / 9)[:, None, None]
 
 
-def written(path, *, names=NAMES, positions=None, unit="mm", z_down=True, push=False, kind=2, moment_unit="", rate=100.0):
-    """A file with markers and two plates: the right foot on the first one, the left foot on the second."""
+def written(
+    path,
+    *,
+    names=NAMES,
+    positions=None,
+    unit="mm",
+    z_down=True,
+    push=False,
+    kind=2,
+    moment_unit="",
+    rate=100.0,
+    cops_m=(RIGHT_M, LEFT_M),
+    forces_N=(FORCE_N, FORCE_N),
+    twists_Nm=(TWIST_Nm, TWIST_Nm),
+):
+    """A file with markers and two plates: the right foot on the first one, the left foot on the second.
+
+    What a plate feels is the same in all frames, or (T, 3) and (T,).
+    """
     scale = {"mm": 1000.0, "m": 1.0}[unit]
     c = ezc3d.c3d()
     point, analog = c["parameters"]["POINT"], c["parameters"]["ANALOG"]
     positions = markers_m() if positions is None else positions
-    points = np.ones((4, len(names), T))
+    frames = len(positions)
+    points = np.ones((4, len(names), frames))
     points[:3] = (positions @ R_LAB * scale).transpose(2, 1, 0)
     point["RATE"]["value"], point["UNITS"]["value"], point["LABELS"]["value"] = [rate], [unit], list(names)
     c["data"]["points"] = points
@@ -39,11 +57,12 @@ def written(path, *, names=NAMES, positions=None, unit="mm", z_down=True, push=F
     R_plate = np.diag([1.0, -1, -1]) if z_down else np.eye(3)
     channels, corners = [], []
     origin = np.array([0, 0, -0.04]) * scale
-    for cop_m, centre_m in zip((RIGHT_M, LEFT_M), CENTRES_M, strict=True):
-        force = R_plate.T @ (FORCE_N @ R_LAB)
-        lever = R_plate.T @ ((cop_m - centre_m) @ R_LAB) * scale
-        moment = np.cross(lever, force) + R_plate.T @ (np.array([0, TWIST_Nm, 0]) @ R_LAB) * scale - np.cross(force, origin)
-        channels += [np.full(T * PER_FRAME, v * (-1 if push else 1)) for v in (*force, *moment)]
+    for cop_m, centre_m, force_N, twist_Nm in zip(cops_m, CENTRES_M, forces_N, twists_Nm, strict=True):
+        force = np.broadcast_to(force_N, (frames, 3)) @ R_LAB @ R_plate
+        lever = (cop_m - centre_m) @ R_LAB @ R_plate * scale
+        twist = np.broadcast_to(twist_Nm, frames)[:, None] * (np.array([0, 1, 0]) @ R_LAB @ R_plate) * scale
+        moment = np.cross(lever, force) + twist - np.cross(force, origin)
+        channels += [np.repeat(v * (-1 if push else 1), PER_FRAME) for v in (*force.T, *moment.T)]
         along, across = R_plate @ [0.3, 0, 0] * scale, R_plate @ [0, 0.25, 0] * scale
         middle = centre_m @ R_LAB * scale
         corners.append([middle + along + across, middle - along + across, middle - along - across, middle + along - across])
