@@ -1,4 +1,4 @@
-"""The chain on a walking trial with force plates, and on CMU clips: golden activations, ground forces, rejections."""
+"""The chain on a walking trial with force plates, and on CMU clips: ground forces, rejections."""
 
 import csv
 import gzip
