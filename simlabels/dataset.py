@@ -85,6 +85,11 @@ def arrow_table(columns: dict[str, Column], rows: dict[str, np.ndarray], count: 
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
+def as_stored(columns: dict[str, Column], rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same rows, numbers in the types that `columns` stores: half the bytes to hand from process to process."""
+    return {k: v if columns[k].dtype == "str" else np.ascontiguousarray(v, columns[k].dtype) for k, v in rows.items()}
+
+
 class DatasetWriter:
     """Adds items (a clip or take with its frames) to a folder; complete shards of an earlier, interrupted run are kept.
 
@@ -224,7 +229,9 @@ def _write_parquet(path: Path, table) -> None:
 
     # Numbers that hardly repeat only lose by a dictionary: 3.5 times the time, a fifth more bytes.
     texts = [field.name for field in table.schema if str(field.type) == "string"]
-    encoding: dict = {"compression": "zstd", "use_dictionary": texts}
+    # Least and greatest of columns of arrays help nobody and take a fifth of the time.
+    scalars = [field.name for field in table.schema if not hasattr(field.type, "list_size")]
+    encoding: dict = {"compression": "zstd", "use_dictionary": texts, "write_statistics": scalars}
     write_whole(path, lambda part: parquet.write_table(table, part, **encoding))
 
 

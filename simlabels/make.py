@@ -17,7 +17,7 @@ from realtime.body.muscles import muscle_table
 from . import anatomy, contact, ground_level, label, optimise
 from .choices import DEFAULT, Choices
 from .cluster import software
-from .dataset import LABELS, LABELS_WITH_SPREAD, DatasetWriter
+from .dataset import LABELS, LABELS_WITH_SPREAD, DatasetWriter, as_stored
 from .folder import ClipFile, is_smpl, list_clips
 from .inputs import check_kept, file_hashes, input_sha256, source_sha256
 from .interrupts import held_interrupts
@@ -221,7 +221,7 @@ def label_file(body: Body, clip: ClipFile, fps: float = FPS, reading: Reading = 
     frames = {"clip": np.full(T, clip.clip, dtype=object), "frame": np.arange(T, dtype=np.int32), **labels.frames}
     row = index_row(clip, motion.rest_m, floor_m, fps, labels)
     row["more"] |= notes | person.notes | {"straightened": straight}
-    return Done(clip, row, frames, seconds=labels.seconds)
+    return Done(clip, row, as_stored(LABELS_WITH_SPREAD.frames, frames), seconds=labels.seconds)
 
 
 def index_row(clip: ClipFile, rest_m: np.ndarray, floor_m: float, fps: float, labels: Labels) -> dict:
