@@ -2,10 +2,12 @@
 
 import argparse
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from realtime.body.errors import BioHumanError, InputError, OutputError
+
+from .options import add_workers, cluster_of
+from .video.command import add_video
 
 EXAMPLES = """\
 examples:
@@ -19,6 +21,7 @@ examples:
   biohuman-labels plot cmu_bvh/07_01.bvh --out walk.svg
   biohuman-labels verify --reference my_laboratory
   biohuman-labels body --report --plot moment_arms.svg
+  biohuman-labels video ~/biohuman-data/labels --out ~/biohuman-data/video --jobs 2
   biohuman-labels pairs rendered_pairs --labels ~/biohuman-data/labels --out ~/biohuman-data/pairs
 """
 
@@ -48,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_inspect(commands)
     add_plot(commands)
     add_body(commands)
+    add_video(commands)
     return parser
 
 
@@ -60,11 +64,7 @@ def add_make(commands) -> None:
         help="folder of .bvh, .amc (and .asf) or AMASS-style .npz files (manifest.csv and subjects.csv are used), or a trial's .trc, .c3d",
     )
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; complete shards there are kept")
-    p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1; each takes some seconds to start)")
-    p.add_argument(
-        "--cluster", choices=("ray",), help="work on a Ray cluster: --jobs cores of this machine, or the one at --address"
-    )
-    p.add_argument("--address", metavar="ADDR", help="running Ray cluster that this machine is a part of: HOST:PORT, or auto")
+    add_workers(p)
     p.add_argument(
         "--fps", type=float, default=30.0, help="frames a second of the labels; faster motion is resampled (default: 30)"
     )
@@ -160,19 +160,6 @@ def _choices_of(args: argparse.Namespace):
         solver=args.solver,
         spread=args.spread,
     )
-
-
-def _workers_of(args: argparse.Namespace):
-    """The cluster that was asked for; None where there is none."""
-    if args.cluster is None:
-        if args.address is not None:
-            raise InputError("--address is that of a cluster; give --cluster ray too")
-        return nullcontext()
-    if args.address is not None and args.jobs > 1:
-        raise InputError("--jobs is for this machine; the cluster at --address has its own cores: leave --jobs out")
-    from .make import ray_workers
-
-    return ray_workers(args.address, cores=args.jobs)
 
 
 def _run_trial(args: argparse.Namespace) -> int:
@@ -309,11 +296,11 @@ def run_make(args: argparse.Namespace) -> int:
             raise InputError(f"--{name.replace('_', '-')} should be positive, got {value:g}")
     if args.folder.name.endswith((".trc", ".trc.gz", ".c3d")):
         return _run_trial(args)
-    from .make import make_labels
-    from .progress import LabelProgress
+    from .make import make_labels, ray_workers
+    from .progress import ItemProgress
 
     choices = _choices_of(args)
-    with _workers_of(args) as workers, LabelProgress() as progress:
+    with cluster_of(args, ray_workers) as workers, ItemProgress("clips") as progress:
         summary = make_labels(
             args.folder,
             args.out,
@@ -325,8 +312,8 @@ def run_make(args: argparse.Namespace) -> int:
             workers=workers,
             strict=args.strict,
             choices=choices,
-            on_start=progress.start,
-            on_clip=progress.advance,
+            on_start=lambda clips, kept: progress.start(len(clips), len(kept)),
+            on_clip=lambda done: progress.advance(done.clip.clip, len(done.frames.get("frame", ())), done.error),
         )
     own_rest = sum("our own" in more.get("motion", {}).get("rest", "") for more in summary.info["clip_details"].values())
     if own_rest:

@@ -94,3 +94,7 @@ PAIR_FRAMES: dict[str, Column] = {
     "R_cam_world": Column("float32", (3, 3), "truth: turns world axes into camera axes"),
     "t_cam_m": Column("float32", (3,), "truth: x_cam = R_cam_world x_world + t_cam"),
 }
+#: Pairs that were filmed by `biohuman-labels video`: one more column of the frames.
+PAIR_FILMED: dict[str, Column] = {
+    "joint_visible": Column("bool", (J,), "truth: the joint is in the picture, with nothing before it"),
+}

@@ -1,5 +1,6 @@
 """The bodies that are drawn: random adults of Anny (MakeHuman's CC0 assets), made once and kept in the cache folder.
 
+Their mesh is thinned once for all, of 34,000 triangles a quarter stays: a software renderer pays for each (`thin.py`).
 Making them needs the packages anny and torch and some minutes; drawing needs the file only. Never used: Anny's `smpl` and `smplx`
 topologies, which fetch an archive for non-commercial use.
 """
@@ -7,7 +8,7 @@ topologies, which fetch an archive for non-commercial use.
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,27 @@ from realtime.assets import cache_folder
 from realtime.body.errors import InputError
 
 from ..needs import need
+from .rig import folded_weights
+from .thin import thinned
 
 BODY_COUNT = 48
 ANNY_VERSION = "0.6.2"
-
-#: First and one past the last vertex of each group of the mesh.
-BODY_VERTICES = slice(0, 13380)
+#: Counts up when the same bodies are kept otherwise.
+_LAYOUT = 2
 
 _ARRAYS = ("vertices_m", "heads_m", "weights", "bones", "bone_names")
 _FACES = "faces_"
-#: Groups of the base mesh that are drawn: skin, eyes, and the shells that become clothes and hair.
-GROUPS = ("body", "helper-tights", "helper-skirt", "helper-hair", "helper-l-eye", "helper-r-eye")
+#: Groups of the base mesh that are drawn (skin, the shells that become clothes and hair, eyes), and to how many triangles they are thinned.
+GROUPS = {
+    "body": 4800,
+    "helper-tights": 2200,
+    "helper-skirt": 500,
+    "helper-hair": 396,
+    "helper-l-eye": 140,
+    "helper-r-eye": 140,
+}
+#: What an error is worth in the face and on feet, which are mostly in shoes; one elsewhere.
+_FACE_WORTH, _FOOT_WORTH = 30.0, 0.3
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,11 @@ class Bodies:
         return len(self.vertices_m)
 
 
+def bodies_path() -> Path:
+    """Where the bodies lie that are made when none are named."""
+    return cache_folder() / f"bodies-anny-{ANNY_VERSION}-{BODY_COUNT}-{_LAYOUT}.npz"
+
+
 def load_bodies(path: Path | None = None, *, notify: Callable[[str], None] = lambda line: None) -> Bodies:
     """The bodies of a file; without one those of the cache folder, made first if need be (some minutes, told by `notify`).
 
@@ -54,11 +70,10 @@ def load_bodies(path: Path | None = None, *, notify: Callable[[str], None] = lam
         InputError: the file is none of bodies.
         BioHumanError: bodies are to be made and anny or torch is missing.
     """
-    if path is None:
-        path = cache_folder() / f"bodies-anny-{ANNY_VERSION}-{BODY_COUNT}.npz"
-        if not path.is_file():
-            notify(f"making {BODY_COUNT} bodies with anny {ANNY_VERSION}, once, some minutes: {path}")
-            make_bodies(path)
+    path = path or bodies_path()
+    if path == bodies_path() and not path.is_file():
+        notify(f"making {BODY_COUNT} bodies with anny {ANNY_VERSION}, once, some minutes: {path}")
+        make_bodies(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             z = {name: file[name] for name in file.files}
@@ -73,7 +88,7 @@ def load_bodies(path: Path | None = None, *, notify: Callable[[str], None] = lam
 
 
 def make_bodies(path: Path, count: int = BODY_COUNT, seed: int = 0) -> None:
-    """Draws `count` adults and writes them to `path`, whole or not at all.
+    """Draws `count` adults and writes them to `path`, thinned.
 
     Raises:
         BioHumanError: anny or torch is not installed.
@@ -89,20 +104,52 @@ def make_bodies(path: Path, count: int = BODY_COUNT, seed: int = 0) -> None:
             made = model(phenotype_kwargs={name: torch.tensor([value]) for name, value in phenotype.items()})
         vertices.append(_y_up(made["rest_vertices"][0].numpy()))
         heads.append(_y_up(made["rest_bone_heads"][0].numpy()))
-    faces = _faces_of_groups(Path(anny.__file__).parent / "data" / "mpfb2" / "3dobjs" / "base.obj")
+    made = Bodies(
+        vertices_m=np.array(vertices, np.float32),
+        heads_m=np.array(heads, np.float32),
+        weights=model.vertex_bone_weights.numpy().astype(np.float32),
+        bones=model.vertex_bone_indices.numpy().astype(np.int16),
+        bone_names=tuple(model.bone_labels),
+        faces=_faces_of_groups(Path(anny.__file__).parent / "data" / "mpfb2" / "3dobjs" / "base.obj"),
+        phenotypes=tuple(phenotypes),
+    )
+    write_bodies(path, thin(made))
+
+
+def thin(bodies: Bodies) -> Bodies:
+    """The same bodies with `GROUPS` triangles of each group, and no vertices but theirs."""
+    mean_m = bodies.vertices_m.mean(0)
+    weights = folded_weights(bodies.weights, bodies.bones, bodies.bone_names)
+    worth = np.ones(len(mean_m))
+    worth[weights[:, 15] > 0.5] = _FACE_WORTH
+    worth[weights[:, [7, 8, 10, 11]].sum(1) > 0.5] = _FOOT_WORTH
+    faces = {group: thinned(mean_m, weights, bodies.faces[group], worth, count) for group, count in GROUPS.items()}
+    kept = np.unique(np.concatenate([triangles.ravel() for triangles in faces.values()]))
+    return replace(
+        bodies,
+        vertices_m=bodies.vertices_m[:, kept],
+        weights=bodies.weights[kept],
+        bones=bodies.bones[kept],
+        faces={group: np.searchsorted(kept, triangles).astype(np.int32) for group, triangles in faces.items()},
+    )
+
+
+def write_bodies(path: Path, bodies: Bodies) -> None:
+    """Writes bodies to `path`, whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with partial.open("wb") as file:
             np.savez_compressed(
                 file,
-                vertices_m=np.array(vertices, np.float32),
-                heads_m=np.array(heads, np.float32),
-                weights=model.vertex_bone_weights.numpy().astype(np.float32),
-                bones=model.vertex_bone_indices.numpy().astype(np.int16),
-                bone_names=np.array(model.bone_labels),
-                phenotypes=np.array(json.dumps(phenotypes)),
-                **{_FACES + group: faces[group] for group in GROUPS},
+                allow_pickle=False,
+                vertices_m=bodies.vertices_m,
+                heads_m=bodies.heads_m,
+                weights=bodies.weights,
+                bones=bodies.bones,
+                bone_names=np.array(bodies.bone_names),
+                phenotypes=np.array(json.dumps(bodies.phenotypes)),
+                **{_FACES + group: triangles for group, triangles in bodies.faces.items()},
             )
         partial.replace(path)
     finally:

@@ -228,6 +228,10 @@ def test_flags_are_a_contract():
                 *("--grf", "--height", "--left", "--markers", "--mass", "--right", "--static", "--unit"),
             ]
         ),
+        "video": sorted(
+            ["--help", "--out", "--frames", "--views", "--seconds", "--clips", "--splits", "--size", "--no-shadow", "--plain"]
+            + ["--seed", "--bodies", "--keep-video", "--jobs", "--cluster", "--address"]
+        ),
         "body": ["--csv", "--help", "--json", "--plot", "--report"],
         "inspect": ["--help", "--json", "--out"],
         "plot": ["--end", "--help", "--out", "--start"],

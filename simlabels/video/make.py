@@ -1,0 +1,323 @@
+"""A label dataset to paired video: takes are filmed by several processes, the front end looks at them, shards come in a fixed order."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from realtime.body.dataset import JSON_NAME, LABEL_SCHEMA
+from realtime.body.errors import InputError
+from realtime.body.landmarks import LANDMARK_COUNT
+from realtime.body.skeleton import JOINT_COUNT
+
+from ..cluster import software
+from ..dataset import FILMED, DatasetWriter, file_sha256, read_frames
+from ..workers import ATTEMPTS, LocalWorkers, Workers
+from .bodies import Bodies, bodies_path, load_bodies
+from .motion import ClipMotion
+from .plan import TAKE_SECONDS, Clip, Stretch, plan_takes
+from .recorder import recorder
+from .take import Take, TakeSpec, film, stage_take
+
+PACKAGES = ("moderngl", "mediapipe", "numpy", "scipy", "opencv-contrib-python", "pyarrow")
+CONTACT_TAKES = 24  # takes on the sheet of pictures to look at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filming:
+    """How takes are filmed."""
+
+    size_px: tuple[int, int] = (640, 480)
+    shadow: bool = True
+    plain: bool = False  # 30 pictures a second, nobody and nothing else in the picture, no blur
+    video_folder: Path | None = None  # where films are kept
+
+
+class Job(NamedTuple):
+    """One take to film; everything that a process elsewhere must know."""
+
+    stretch: Stretch
+    motion: ClipMotion
+    other: ClipMotion | None
+    filming: Filming
+    bodies: Path
+
+
+class Filmed(NamedTuple):
+    """A take's index row and columns, or why there are none."""
+
+    take: str
+    row: dict[str, Any]
+    frames: dict[str, np.ndarray]
+    error: str | None = None
+    thumbnail: np.ndarray | None = None  # one picture, for looking
+
+
+class Summary(NamedTuple):
+    takes: int
+    frames: int
+    detected: int
+    skipped: dict[str, str]
+
+
+def make_video(
+    labels: Path,
+    out: Path,
+    *,
+    frames: int,
+    views: int = 1,
+    seed: int = 0,
+    seconds: float = TAKE_SECONDS,
+    clips: Sequence[str] = (),
+    splits: Sequence[str] = (),
+    filming: Filming = Filming(),
+    bodies: Path | None = None,
+    workers: Workers | None = None,
+    jobs: int = 1,
+    notify: Callable[[str], None] = lambda line: None,
+    on_start: Callable[[int, int], None] = lambda takes, kept: None,
+    on_take: Callable[[Filmed], None] = lambda filmed: None,
+) -> Summary:
+    """Films the clips of the label dataset `labels` into the paired dataset `out`.
+
+    Args:
+        frames: label frames of training clips that are performed, in as many passes as it takes.
+        views: cameras on each clip of the other splits, each of which is filmed whole.
+        seconds: the longest take.
+        clips, splits: only these; all if empty.
+        bodies: file of bodies; None = the cache folder's, made if need be.
+        workers: who films (see `ray_workers`); None = `jobs` processes of this machine.
+        on_start, on_take: called with the number of takes and of those kept from an earlier run; with each finished take.
+
+    Raises:
+        InputError: `labels` is no finished label dataset, or has no such clip.
+        OutputError: `out` holds something else or cannot be written.
+    """
+    bodies = bodies or bodies_path()
+    load_bodies(bodies, notify=notify)  # made here if need be, not by every process
+    chosen = _choose(list_label_clips(labels), clips, splits)
+    plan = plan_takes(chosen, frames=frames, views=views, seed=seed, seconds=seconds)
+    writer = DatasetWriter(out, FILMED, _settings(labels, filming, bodies, frames, views, seed, seconds, clips, splits))
+    kept = writer.done
+    todo = [stretch for stretch in plan if stretch.take not in kept]
+    on_start(len(plan), len(plan) - len(todo))
+    motions = _Motions(labels)
+    work = [_job(stretch, motions, seconds, filming, bodies) for stretch in todo]
+    skipped: dict[str, str] = {}
+    with workers or local_workers(jobs) as crew:
+        for filmed in crew.run(work):
+            if filmed.error is None:
+                writer.add(filmed.row, filmed.frames)
+            else:
+                skipped[filmed.take] = filmed.error
+            on_take(filmed)
+    rows = writer.rows
+    if not rows:
+        raise InputError(f"no take could be filmed; the first: {next(iter(skipped.values()))}")
+    counts = {
+        split: _count([row for row in rows if row["split"] == split]) for split in dict.fromkeys(r["split"] for r in rows)
+    }
+    subjects = {split: sorted({row["subject"] for row in rows if row["split"] == split}) for split in counts}
+    writer.finish({"counts": counts, "subjects": subjects, "skipped": skipped})
+    return Summary(
+        takes=len(rows),
+        frames=sum(row["frames"] for row in rows),
+        detected=sum(row["more"]["detected"] for row in rows),
+        skipped=skipped,
+    )
+
+
+def list_label_clips(labels: Path) -> list[Clip]:
+    """Clips of a finished label dataset.
+
+    Raises:
+        InputError: it is none.
+    """
+    from pyarrow import parquet
+
+    info = labels / JSON_NAME
+    if not info.is_file() or json.loads(info.read_text()).get("schema") != LABEL_SCHEMA:
+        raise InputError(f"{labels} is not a finished label dataset; make one with `biohuman-labels make`")
+    rows = parquet.read_table(labels / "clips.parquet", columns=["clip", "subject", "split", "frames", "fps"]).to_pylist()
+    return [Clip(**row) for row in rows]
+
+
+def _choose(all_clips: list[Clip], clips: Sequence[str], splits: Sequence[str]) -> list[Clip]:
+    for wanted, there in ((clips, {clip.clip for clip in all_clips}), (splits, {clip.split for clip in all_clips})):
+        for name in wanted:
+            if name not in there:
+                raise InputError(f"the labels have no {name}; they have {', '.join(sorted(there)[:20])}")
+    chosen = [clip for clip in all_clips if not clips or clip.clip in clips]
+    return [clip for clip in chosen if not splits or clip.split in splits]
+
+
+def _settings(labels, filming, bodies, frames, views, seed, seconds, clips, splits) -> dict:
+    """Everything the takes hang on: two runs with equal settings give the same dataset."""
+    return {
+        "labels_sha256": file_sha256(labels / JSON_NAME),
+        "bodies_sha256": file_sha256(bodies),
+        "frames": frames,
+        "views": views,
+        "seed": seed,
+        "seconds": seconds,
+        "clips": list(clips),
+        "splits": list(splits),
+        "size_px": list(filming.size_px),
+        "shadow": filming.shadow,
+        "plain": filming.plain,
+        "world": "of the clip in the label dataset, scaled to the person and moved so that the soles stand at y = 0",
+        "software": software(PACKAGES),
+    }
+
+
+def _count(rows: list[dict]) -> dict[str, int]:
+    detected = sum(row["more"]["detected"] for row in rows)
+    return {"takes": len(rows), "frames": sum(row["frames"] for row in rows), "detected": detected}
+
+
+class _Motions:
+    """Motion of a label dataset, 40 bytes a joint and frame: all of it in memory, for it is looked up again and again."""
+
+    def __init__(self, labels: Path):
+        from pyarrow import parquet
+
+        columns = read_frames(labels, ["clip", "quat_wxyz", "pelvis_m"])
+        names = columns["clip"]
+        starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
+        ends = np.r_[starts[1:], len(names)]
+        self._rows = {str(names[a]): (int(a), int(b)) for a, b in zip(starts, ends, strict=True)}
+        self._quat = columns["quat_wxyz"].reshape(-1, JOINT_COUNT, 4)
+        self._pelvis_m = columns["pelvis_m"].reshape(-1, 3)
+        index = parquet.read_table(labels / "clips.parquet", columns=["clip", "rest_m"]).to_pylist()
+        self._rest_m = {row["clip"]: np.array(row["rest_m"], float).reshape(JOINT_COUNT, 3) for row in index}
+
+    def stretch(self, clip: Clip, first: int, last: int) -> ClipMotion:
+        start = self._rows[clip.clip][0]
+        rows = slice(start + first, start + last + 1)
+        return ClipMotion(clip.clip, self._quat[rows], self._pelvis_m[rows], self._rest_m[clip.clip], clip.fps, first)
+
+
+def _job(stretch: Stretch, motions: _Motions, seconds: float, filming: Filming, bodies: Path) -> Job:
+    motion = motions.stretch(stretch.clip, stretch.first, stretch.last)
+    other = None
+    if stretch.other is not None:
+        clip, first = stretch.other
+        other = motions.stretch(clip, first, min(clip.frames - 1, first + round(seconds * clip.fps)))
+    return Job(stretch, motion, other, filming, bodies)
+
+
+# ---- who does the work
+def local_workers(count: int) -> Workers:
+    """Processes of this machine."""
+    return LocalWorkers(_work, _given_up, count)
+
+
+def ray_workers(address: str | None = None, cores: int = 1) -> Workers:
+    """Cores of a Ray cluster; as `simlabels.make.ray_workers`."""
+    from ..cluster import RayWorkers
+
+    return RayWorkers(_work, _given_up, address=address, cores=cores, packages=PACKAGES)
+
+
+class _Studio:
+    """What a process keeps from take to take: bodies, and a stage for each picture size."""
+
+    def __init__(self, bodies: Path):
+        self.path, self.bodies, self._stages = bodies, load_bodies(bodies), {}
+
+    def stage(self, filming: Filming):
+        from .stage import Stage
+
+        key = (*filming.size_px, filming.shadow)
+        if key not in self._stages:
+            self._stages[key] = Stage(*filming.size_px, shadow=filming.shadow)
+        return self._stages[key]
+
+
+_studio: _Studio | None = None
+
+
+def _work(job: Job) -> Filmed:
+    """A job in a process that is there for nothing else."""
+    global _studio
+    if _studio is None or _studio.path != job.bodies:
+        _studio = _Studio(job.bodies)
+    return film_job(_studio.bodies, _studio.stage(job.filming), job)
+
+
+def _given_up(job: Job) -> Filmed:
+    take = job.stretch.take
+    return Filmed(take, {}, {}, f"{take}: its worker was killed {ATTEMPTS} times; is there enough memory?")
+
+
+def film_job(bodies: Bodies, stage, job: Job) -> Filmed:
+    """One take before the tracker's own front end."""
+    from realtime.landmarks import open_front_end
+
+    filming, clip = job.filming, job.stretch.clip
+    spec = TakeSpec(job.stretch.take, clip.subject, clip.split, job.stretch.seed, filming.size_px, filming.plain)
+    take = stage_take(bodies, job.motion, spec, job.other)
+    seen, visible, thumbnail = [], [], None
+    middle = len(take.times_s) // 2
+    path = filming.video_folder / f"{spec.take}.mp4" if filming.video_folder else None
+    with open_front_end() as front_end, recorder(path, spec.size_px, take.look["fps"]) as keep:
+        for i, shot in enumerate(film(stage, take)):
+            seen.append(front_end.detect(shot.picture_bgr, round(take.times_s[i] * 1e9)))
+            visible.append(shot.joint_visible)
+            keep(shot.picture_bgr)
+            if i == middle:
+                thumbnail = shot.picture_bgr
+        name = front_end.name
+    return Filmed(spec.take, _row(take, job, name, seen), _columns(take, job, seen, np.array(visible)), None, thumbnail)
+
+
+def _row(take: Take, job: Job, frontend: str, seen: list) -> dict[str, Any]:
+    spec = take.spec
+    return {
+        "take": spec.take,
+        "clip": job.stretch.clip.clip,
+        "subject": spec.subject,
+        "split": spec.split,
+        "frames": len(seen),
+        "image_size_px": list(spec.size_px),
+        "K_px": take.camera.K_px.tolist(),
+        "rest_m": take.person.rest_m.tolist(),
+        "stature_m": take.person.stature_m,
+        "frontend": frontend,
+        "look": json.dumps(take.look),
+        "more": {"detected": sum(frame.detected for frame in seen)},
+    }
+
+
+def _columns(take: Take, job: Job, seen: list, visible: np.ndarray) -> dict[str, np.ndarray]:
+    T = len(seen)
+    detected = np.array([frame.detected for frame in seen])
+
+    def landmarks(of: Callable, *shape: int) -> np.ndarray:
+        """A quantity of the front end; NaN where nobody was detected or the front end does not have it."""
+        out = np.full((T, LANDMARK_COUNT, *shape), np.nan, np.float32)
+        for t in np.flatnonzero(detected):
+            value = of(seen[t])
+            if value is not None:
+                out[t] = value
+        return out
+
+    return {
+        "take": np.full(T, take.spec.take, dtype=object),
+        "frame": job.motion.frames_at(take.times_s),
+        "time_s": take.times_s,
+        "detected": detected,
+        "xy_norm": landmarks(lambda frame: frame.xy_norm, 2),
+        "z_norm": landmarks(lambda frame: frame.z_norm),
+        "visibility": landmarks(lambda frame: frame.visibility),
+        "presence": landmarks(lambda frame: frame.presence),
+        "landmarks_m": landmarks(lambda frame: frame.landmarks_m, 3),
+        "quat_wxyz": take.quat_wxyz,
+        "pelvis_m": take.pose.pelvis_m,
+        "R_cam_world": take.camera.R_cam_world,
+        "t_cam_m": take.camera.t_cam_m,
+        "joint_visible": visible,
+    }
