@@ -32,6 +32,7 @@ PELVIS_ABOVE_HIPS_M, ITS_LEG_M = np.array([0.0, 0.091, 0.006]), 0.80
 #: The zero pose of CMU's skeleton spreads each leg by this much.
 LEG_SPREAD_RAD = np.radians(20.0)
 TOE_ABOVE_SOLE_M = 0.033
+SHORTEST_BONE_M = 1e-3
 LEG_PER_STATURE = 0.491  # Winter 2009
 _SIDES = ((1, 2), (4, 5), (7, 8), (10, 11), (13, 14), (16, 17), (18, 19), (20, 21), (22, 23))
 
@@ -87,7 +88,7 @@ def retarget(bvh: Bvh) -> SmplMotion:
     """The motion on SMPL-24.
 
     Raises:
-        InputError: a joint of CMU's skeleton is missing.
+        InputError: a joint of CMU's skeleton is missing, or a bone has no length.
     """
     rest = rest_joints_m(bvh)
     bones = offsets_of(rest)
@@ -95,11 +96,18 @@ def retarget(bvh: Bvh) -> SmplMotion:
     place = _places(bvh, SOURCES)
     align = np.tile(np.eye(3), (JOINT_COUNT, 1, 1))
     joints, children = np.array(ALIGNED).T
+    for j, child in ALIGNED:
+        if not min(np.linalg.norm(bones[child]), np.linalg.norm(bvh.offsets_m[place[child]])) > SHORTEST_BONE_M:
+            raise InputError(
+                f"the bone from {SOURCES[j]} to {SOURCES[child]} has no length, so its direction is unknown; mend its OFFSET"
+            )
     align[joints] = least_rotation(bones[children], bvh.offsets_m[np.array(place)[children]])
     align[10], align[11] = align[7], align[8]
     align[15] = axis_rotation(-HEAD_PITCH_RAD, 0)
     R_global = R[:, _places(bvh, ROTATION_SOURCES)] @ align
     aim = position[:, place[15]] - position[:, place[12]]  # two BVH neck bones, one SMPL neck: aim it at the head
+    if not np.linalg.norm(aim, axis=1).min() > SHORTEST_BONE_M:
+        raise InputError("the neck has no length, so its direction is unknown; mend the OFFSETs of Neck1 and Head")
     R_global[:, 12] = least_rotation(R_global[:, 12] @ bones[15], aim) @ R_global[:, 12]
     hips = position[:, [place[1], place[2]]].mean(1)
     pelvis_m = hips - R_global[:, 0] @ ((bones[1] + bones[2]) / 2)

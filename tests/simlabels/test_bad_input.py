@@ -64,6 +64,10 @@ def scaled(text: str, skeleton: float, place: float) -> str:
 #: Clip -> what becomes of a good file's text, and what is said of it.
 DAMAGED_BVH = {
     "absurd": (lambda t: cell(t, 3, 0, "1e300"), "in frame 3 the pelvis is more than 10000 m away"),
+    "boneless": (
+        lambda t: t.replace("OFFSET 3.00000 0.96000 -0.09000", "OFFSET 0 0 0"),
+        "from LeftShoulder to LeftArm has no length",
+    ),
     "cut": (lambda t: t[: len(t) // 2], "announces 30 frames and holds"),
     "empty": (lambda t: "", "is empty"),
     "fast": (lambda t: t.replace("Frame Time: 0.0333333", "Frame Time: 33.3333"), "Frame Time 33.3333 s makes 0.03 frames"),
