@@ -5,49 +5,34 @@ World: metres, Y up. T-pose: facing +Z, left = +X, pelvis joint in the origin. T
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numba import njit
 
-MATERIALS = ("skin", "cloth", "eyes", "hair", "skirt")
+from realtime.body.rotations import from_axis_angle
+from realtime.body.skeleton import forward_kinematics, offsets_of
 
+from .binding import bind, fit_m, leg_m, own_joints, skeleton_between
+from .bodies import Bodies
+from .dressing import dressed
+from .hands import with_bent_fingers
+from .mesh import MATERIALS, Mesh
+from .wardrobe import random_outfit
 
-@dataclass(frozen=True)
-class Mesh:
-    """One material's share of a person: n vertices, f triangles, and what its shader must know.
+__all__ = ["MATERIALS", "DrawnPerson", "Mesh", "draw_person", "floor_m", "level_head", "skinned"]
 
-    Vertex data, passed on to the shader:
-        texture_m: place in the T-pose, where patterns and cuts hang: a value that does not move with the pose.
-        region: (arm, leg, torso, head). arm: 0 shoulder, 1 elbow, 2 wrist, 2.5 hand, 0 for what is no arm; leg: 0 hip, 1 knee,
-            2 ankle, 2.5 foot, 0 for what is no leg; torso: 0 at the hips, 1 at the base of the neck, below 0 and above 1 beyond;
-            head: skin weight of the head, 0..1.
-        colour: (r, g, b, how much of it 0..1), linear. Skin: a *factor* on the skin colour (lips, brows, lids): skin * mix(1, rgb, a).
-            Eyes: the colour itself. Else zeros.
-
-    Uniforms, by material (colours are linear RGB 0..1; `seed` (2): shift of the noise and pattern lookup):
-        skin: skin_colour (3); hair_colour (3), hairline_m (z, y): short hair painted on the skull: hair where region.head > 0.5, colour.a < 0.01 and
-            texture_m.y > y - 0.144 * smoothstep(0.03, -0.06, texture_m.z - z); y is 1e3 where nothing is painted (bald); seed.
-        cloth: one suit, cut into shoes, lower and upper garment, in this order:
-            region.leg > 1.88: shoe_colour (discard where region.head > 0.5);
-            else region.arm < 0.02 and region.torso < waist: bottom_colour, discard where region.leg > leg_end;
-            else top_colour, discard where region.arm > sleeve, or region.torso > neckline and |texture_m.xz - neck_m| < 0.105.
-            neck_m (x, z); pattern (0..4): 0 plain, 1 stripes of shoe_colour across the top, 2 checks of bottom_colour on the top,
-            3 fine lines down the bottom, 4 a print on the chest (texture_m.z > 0, |x| < 0.11, |torso - 0.62| < 0.18); seed.
-        eyes: none.
-        hair: hair_colour (3); hair_end_m: discard where texture_m.y < hair_end_m; face_m (z, y): discard where texture_m.z > z, |x| < 0.085 and
-            texture_m.y < y (the shell is closed in front of the face); seed.
-        skirt: bottom_colour (3); hem: discard where region.leg > hem; seed.
-    """
-
-    material: str  # of MATERIALS
-    vertices_m: np.ndarray  # (n, 3) float32, A-pose
-    normals: np.ndarray  # (n, 3) float32, A-pose, unit, outwards
-    weights: np.ndarray  # (n, 24) float32: skin weights, at most four a vertex, rows sum to one
-    triangles: np.ndarray  # (f, 3) int32, counter-clockwise seen from outside
-    texture_m: np.ndarray  # (n, 3) float32
-    region: np.ndarray  # (n, 4) float32
-    colour: np.ndarray  # (n, 4) float32
-    uniforms: dict[str, float | tuple[float, ...]]
+#: Stature of the person drawn over that of the clip's subject; men a little taller, women a little smaller.
+_STATURE_FACTOR, _BY_GENDER = (0.93, 1.05), 0.06
+#: Share of the body's own bone lengths in the skeleton drawn.
+_BODY_SHARE = (0.5, 1.0)
+#: Elevation of the face (rad) that is left alone, over frames whose trunk is upright by this cosine; what a turned head is set to.
+_LEVEL_RAD, _UPRIGHT, _SET_RAD, _MOST_RAD = np.radians((-20.0, 15.0)), 0.85, np.radians((-8.0, 5.0)), np.radians(45.0)
+#: Upright frames that say something.
+_ENOUGH_FRAMES = 11
+#: The floor is where soles are in the lowest of this many percent of the frames.
+_ON_FLOOR_PERCENT = 5
 
 
 @dataclass(frozen=True)
@@ -75,3 +60,114 @@ class DrawnPerson:
     phenotype: dict[str, float]
     outfit: dict[str, Any]
     fit_m: np.ndarray
+
+    @cached_property
+    def packed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
+        """All meshes as one: (N, 6) places and normals, (N, 4) joints, (N, 4) their weights, float32; where meshes but the first begin."""
+        points = np.concatenate([np.c_[mesh.vertices_m, mesh.normals] for mesh in self.meshes]).astype(np.float32)
+        weights = np.concatenate([mesh.weights for mesh in self.meshes])
+        joints = np.argsort(-weights, axis=1, kind="stable")[:, :4].astype(np.int32)
+        starts = np.cumsum([len(mesh.vertices_m) for mesh in self.meshes])[:-1].tolist()
+        return points, joints, np.take_along_axis(weights, joints.astype(int), axis=1).astype(np.float32), starts
+
+
+def draw_person(bodies: Bodies, index: int, rest_m: np.ndarray, rng: np.random.Generator) -> DrawnPerson:
+    """Somebody who performs a clip of the subject with rest joints `rest_m` (24, 3): body `index`, all else from `rng`.
+
+    Bone directions and rotations are the clip's, bone lengths lie between the clip's and the body's, legs are the clip's, scaled.
+    """
+    phenotype = bodies.phenotypes[index]
+    path_scale = float(rng.uniform(*_STATURE_FACTOR) + _BY_GENDER * (phenotype["gender"] - 0.5))
+    of_clip_m = (np.asarray(rest_m, float) - rest_m[0]) * path_scale
+    own = own_joints(bodies, index, of_clip_m)
+    drawn_m = skeleton_between(of_clip_m, own, float(rng.uniform(*_BODY_SHARE)))
+    vertices_m = bodies.vertices_m[index] * own.scale
+    vertices_m = with_bent_fingers(bodies, vertices_m, bodies.heads_m[index] * own.scale, rng)
+    bound = bind(bodies, vertices_m, own, drawn_m)
+    outfit = random_outfit(phenotype, rng)
+    meshes, landmarks = dressed(bodies, bound, outfit, rng)
+    height_m = bound.tpose_m[np.unique(bodies.faces["body"]), 1]
+    return DrawnPerson(
+        rest_m=drawn_m,
+        path_scale=leg_m(drawn_m) / leg_m(rest_m),
+        stature_m=float(height_m.max() - height_m.min()),
+        meshes=meshes,
+        R_bind=bound.R_bind,
+        centre_m=bound.centre_m,
+        landmarks=landmarks,
+        phenotype=phenotype,
+        outfit=outfit.as_dict(),
+        fit_m=fit_m(drawn_m, own),
+    )
+
+
+def skinned(person: DrawnPerson, R_global: np.ndarray, joints_m: np.ndarray) -> list[np.ndarray]:
+    """Places and normals (n, 6) float32 of each mesh in the world, for one pose: (24, 3, 3) and (24, 3). Normals are not of unit length."""
+    points, joints, weights, starts = person.packed
+    out = np.empty_like(points)
+    _skin(_matrices(person, R_global, joints_m).astype(np.float32), joints, weights, points, out)
+    return np.split(out, starts)
+
+
+def landmarks_m(person: DrawnPerson, R_global: np.ndarray, joints_m: np.ndarray) -> dict[str, np.ndarray]:
+    """Places (3,) of `person.landmarks` in one pose."""
+    meshes = skinned(person, R_global, joints_m)
+    return {name: meshes[mesh][vertex, :3] for name, (mesh, vertex) in person.landmarks.items()}
+
+
+def floor_m(person: DrawnPerson, R_global: np.ndarray, joints_m: np.ndarray) -> float:
+    """Height of the floor under a motion (T, 24, 3, 3), (T, 24, 3): where the soles of the shoes are in the lowest 5 % of its frames.
+
+    Soles, not toe joints: these lie 2 to 5 cm above, by body and shoe. Subtract it from the joints' height, and the floor is at 0.
+    """
+    suit = next(mesh for mesh in person.meshes if mesh.material == "cloth")
+    foot = suit.region[:, 1] > 2
+    sole = np.flatnonzero(foot & (suit.texture_m[:, 1] < suit.texture_m[foot, 1].min() + 0.03))
+    weights = suit.weights[sole].astype(float)
+    of_feet = np.flatnonzero(weights.any(0))
+    up = _matrices(person, R_global, joints_m)[:, of_feet, 1]  # (T, J, 4): the row of the height
+    points = np.c_[suit.vertices_m[sole], np.ones(len(sole))]
+    height_m = np.einsum("vj,tjb,vb->tv", weights[:, of_feet], up, points, optimize=True)
+    return float(np.percentile(height_m.min(1), _ON_FLOOR_PERCENT))
+
+
+def level_head(R_local: np.ndarray, rest_m: np.ndarray) -> tuple[np.ndarray, float]:
+    """The motion (T, 24, 3, 3) with the head held as people hold it, and by how much it was lifted, rad.
+
+    Head frames differ between subjects of a motion library: some stare at the floor throughout. The face's median elevation over
+    frames with an upright trunk is turned back where it is outside -20..+15 degrees, half at the neck, half at the head.
+    """
+    _, R_global = forward_kinematics(R_local, offsets_of(rest_m), np.zeros(3))
+    upright = R_global[:, 9, 1, 1] > _UPRIGHT
+    if upright.sum() < _ENOUGH_FRAMES:
+        return R_local, 0.0
+    elevation_rad = float(np.median(np.arcsin(np.clip(R_global[upright, 15, 1, 2], -1, 1))))
+    if _LEVEL_RAD[0] <= elevation_rad <= _LEVEL_RAD[1]:
+        return R_local, 0.0
+    lift_rad = float(np.clip(_SET_RAD[int(elevation_rad > 0)] - elevation_rad, -_MOST_RAD, _MOST_RAD))
+    half = from_axis_angle(np.array([-lift_rad / 2, 0, 0]))
+    levelled = R_local.copy()
+    levelled[:, [12, 15]] = R_local[:, [12, 15]] @ half
+    return levelled, lift_rad
+
+
+def _matrices(person: DrawnPerson, R_global: np.ndarray, joints_m: np.ndarray) -> np.ndarray:
+    """Maps (..., 24, 3, 4) of A-pose points by each joint."""
+    A = R_global @ person.R_bind
+    return np.concatenate([A, joints_m[..., None] - A @ person.centre_m[:, :, None]], axis=-1)
+
+
+@njit(cache=True)
+def _skin(maps, joints, weights, points, out):
+    """Linear blend skinning: out (N, 6) = places and normals `points` (N, 6) under the blend of 4 of `maps` (24, 3, 4)."""
+    for i in range(len(points)):
+        for a in range(3):
+            b0 = b1 = b2 = b3 = np.float32(0)
+            for k in range(4):
+                w, m = weights[i, k], maps[joints[i, k], a]
+                b0 += w * m[0]
+                b1 += w * m[1]
+                b2 += w * m[2]
+                b3 += w * m[3]
+            out[i, a] = b0 * points[i, 0] + b1 * points[i, 1] + b2 * points[i, 2] + b3
+            out[i, 3 + a] = b0 * points[i, 3] + b1 * points[i, 4] + b2 * points[i, 5]
