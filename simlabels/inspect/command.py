@@ -4,14 +4,19 @@ import argparse
 import json
 from pathlib import Path
 
+from realtime.body.dataset import PAIR_SCHEMA
 from realtime.body.errors import InputError, OutputError
 
 from ..dataset import write_whole
+from . import pairs_page
+from .contact_sheet import sheet_of
 from .course import Course, clip_file, course, course_of
 from .figures import figures
+from .landmark_statistics import gather_errors
 from .page import render
+from .pairs_reading import open_pairs
 from .plots import PLOT_SUFFIXES, save_course
-from .reading import Dataset, open_dataset
+from .reading import Dataset, dataset_info, open_dataset
 from .statistics import ClipFigures, best_clip, gather, worst_clip
 
 PAGE_NAME = "inspect.html"
@@ -20,21 +25,35 @@ COURSE_S = 20.0
 
 
 def inspect(folder: Path, out: Path | None) -> dict:
-    """Figures of a finished dataset; with `out` also the page.
+    """Figures of a finished dataset, of labels or of pairs by what its `dataset.json` says; with `out` also the page.
 
     Raises:
         InputError: no finished dataset, or a file of it that is damaged.
         OutputError: the page cannot be written.
     """
-    dataset = open_dataset(folder)
+    info = dataset_info(folder)
     if out is not None and not out.parent.is_dir():
         raise OutputError(f"{out} cannot be written: there is no folder {out.parent}")
+    return _inspect_pairs(folder, info, out) if info["schema"] == PAIR_SCHEMA else _inspect_labels(folder, out)
+
+
+def _inspect_labels(folder: Path, out: Path | None) -> dict:
+    dataset = open_dataset(folder)
     gathered = gather(dataset)
     found = figures(gathered)
     if out is not None:
         chosen = {"best": best_clip(gathered.clips), "worst": worst_clip(gathered.clips)}
         courses = {which: _course(dataset, clip) for which, clip in chosen.items()}
         page = render(gathered, found, courses)
+        write_whole(out, lambda part: part.write_text(page, "utf-8"))
+    return found
+
+
+def _inspect_pairs(folder: Path, info: dict, out: Path | None) -> dict:
+    dataset = open_pairs(folder, info)
+    found = gather_errors(dataset)
+    if out is not None:
+        page = pairs_page.render(found, sheet_of(folder, list(dataset.takes)))
         write_whole(out, lambda part: part.write_text(page, "utf-8"))
     return found
 
@@ -50,8 +69,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found, allow_nan=False))
         return 0
-    counts = found["counts"]["all"]
-    print(f"{counts['clips']} clips, {counts['frames']} frames, {counts['rejected']} rejected")
+    if "counts" in found:
+        counts = found["counts"]["all"]
+        print(f"{counts['clips']} clips, {counts['frames']} frames, {counts['rejected']} rejected")
+    else:
+        print(f"{found['takes']} takes, {found['frames']} frames, front end {', '.join(found['front_ends'])}")
     print(f"written to {out}")
     return 0
 

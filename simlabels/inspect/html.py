@@ -31,9 +31,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence], *, text: int = 1, capti
     return f"<table>{top}<thead><tr>{cells('th', head)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>{left_out}"
 
 
-def picture(svg: bytes, alt: str, caption: str) -> str:
-    """A picture embedded as a file of its own: its ids and texts stay apart from the page's."""
-    data_uri = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+def picture(image: bytes, alt: str, caption: str, kind: str = "svg+xml") -> str:
+    """A picture, `kind` "svg+xml" or "jpeg", embedded as a file of its own: its ids and texts stay apart from the page's."""
+    data_uri = f"data:image/{kind};base64," + base64.b64encode(image).decode()
     return f'<figure><img alt="{escape(alt)}" src="{data_uri}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 

@@ -4,7 +4,8 @@ Definitions. Twelve joints: shoulders, elbows, wrists, hips, knees, ankles; the 
 a front end means by "shoulder" counts. Unit of 2D errors: percent of the stature as it is seen at the pelvis' depth.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from .pairs_reading import SEEN, Take
 _LANDMARK, _JOINT = (list(column) for column in zip(*LIMB_POINTS, strict=True))
 LIMBS = tuple(JOINTS[joint] for joint in _JOINT)
 #: LIMB_MIRROR[i] is the limb joint on the other side.
-LIMB_MIRROR = [LIMBS.index({"left": "right", "right": "left"}[side] + "_" + name) for side, name in (n.split("_") for n in LIMBS)]
+LIMB_MIRROR = [
+    LIMBS.index({"left": "right", "right": "left"}[side] + "_" + name) for side, name in (n.split("_") for n in LIMBS)
+]
 ARMS, LEGS = list(range(6)), list(range(6, 12))
 _HIPS = [LIMBS.index("left_hip"), LIMBS.index("right_hip")]
 #: Sizes are told for a picture of so many lines.
@@ -27,7 +30,8 @@ SWAP_LEAVES, SWAP_FROM_PCT = 0.6, 4.0
 SWAPS = {"whole_body": [*ARMS, *LEGS], "arms": ARMS, "legs": LEGS}
 
 
-class TakeErrors(NamedTuple):
+@dataclass(frozen=True)
+class TakeErrors:
     """One take, T frames, 12 limb joints. NaN: nobody detected; in 2D also a joint outside the picture."""
 
     time_s: np.ndarray  # (T,)
@@ -43,20 +47,20 @@ class TakeErrors(NamedTuple):
     pa_mm: np.ndarray  # (T,): mean joint distance after Procrustes with scale
     rigid_mm: np.ndarray  # (T,): likewise without scale
 
-    @property
+    @cached_property
     def distance_pct(self) -> np.ndarray:
         """(T, 12) size of the 2D error."""
         return np.linalg.norm(self.error_pct, axis=-1)
 
-    @property
+    @cached_property
     def mpjpe_mm(self) -> np.ndarray:
         """(T,) mean distance of the world landmarks."""
         return np.linalg.norm(self.world_mm, axis=-1).mean(-1)
 
-    @property
+    @cached_property
     def whole(self) -> np.ndarray:
         """(T,) all 12 joints are inside the picture."""
-        return self.inside.all(1)
+        return np.asarray(self.inside.all(1))
 
 
 def take_errors(take: Take) -> TakeErrors:
@@ -135,9 +139,7 @@ def swaps(errors: TakeErrors) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         known = np.isfinite(own[:, limbs])
         count = known.sum(1)
         judged = 3 * count >= 2 * len(limbs)
-        error, exchanged = (
-            np.where(known, d[:, limbs], 0).sum(1) / np.maximum(count, 1) for d in (own, errors.exchanged_pct)
-        )
+        error, exchanged = (np.where(known, d[:, limbs], 0).sum(1) / np.maximum(count, 1) for d in (own, errors.exchanged_pct))
         flags = judged & (error > SWAP_FROM_PCT) & (exchanged < SWAP_LEAVES * error)
         if found:
             flags &= ~found["whole_body"][0]

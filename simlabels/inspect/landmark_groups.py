@@ -1,5 +1,7 @@
 """What a front end makes of a group of frames (a view, a size, a look): detection, 2D and world errors, flips."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from .histograms import Histograms
@@ -9,18 +11,14 @@ from .landmark_errors import LIMBS, TakeErrors
 GROSS_PCT = 10.0
 #: (name, from, to) of the angle between the pelvis' facing and the line to the camera, degrees.
 VIEWS = (("front, < 45", 0, 45), ("45-75", 45, 75), ("side, 75-105", 75, 105), ("105-135", 105, 135), ("back, > 135", 135, 181))
-_EDGES_PX = (0, 100, 130, 170, 230, 310, 430, np.inf)
+#: (name, from, to) of the stature at the pelvis' depth, px of a picture of 480 lines.
 SIZES = (
-    ("< 100", *_EDGES_PX[:2]),
-    *((f"{a}-{b}", a, b) for a, b in zip(_EDGES_PX[1:-2], _EDGES_PX[2:-1], strict=True)),
-    ("> 430", *_EDGES_PX[-2:]),
+    ("< 100", 0, 100),
+    *((f"{low}-{high}", low, high) for low, high in pairwise((100, 130, 170, 230, 310, 430))),
+    ("> 430", 430, np.inf),
 )
-_VISIBILITY_EDGES = (0.0, 0.3, 0.5, 0.7, 0.9, 0.97, 0.995, np.inf)
-VISIBILITIES = (
-    "< 0.3",
-    *(f"{a:g}-{b:g}" for a, b in zip(_VISIBILITY_EDGES[1:-2], _VISIBILITY_EDGES[2:-1], strict=True)),
-    "> 0.995",
-)
+_VISIBILITY_EDGES = (0.3, 0.5, 0.7, 0.9, 0.97, 0.995)
+VISIBILITIES = ("< 0.3", *(f"{low:g}-{high:g}" for low, high in pairwise(_VISIBILITY_EDGES)), "> 0.995")
 #: A look with more values than this is none to group by.
 MOST_LOOKS = 8
 
@@ -87,24 +85,26 @@ class ByLook:
 
     def __init__(self):
         self._groups: dict[str, dict[str, Group]] = {}
+        self._free: set[str] = set()  # looks found to have many values
 
     def add(self, look: dict, errors: TakeErrors, flip: tuple[np.ndarray, np.ndarray], chosen: np.ndarray) -> None:
         for key, value in look.items():
-            if not isinstance(value, str | bool | int | float) or key == "seed":
+            if not isinstance(value, str | bool | int | float) or key == "seed" or key in self._free:
                 continue
             values = self._groups.setdefault(key, {})
-            name = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-            if len(values) > MOST_LOOKS:  # found to vary freely
-                continue
+            name = str(value) if isinstance(value, str | bool) else f"{value:g}"
             if name not in values and len(values) == MOST_LOOKS:
-                self._groups[key] = dict.fromkeys(map(str, range(MOST_LOOKS + 1)), Group())
+                self._free.add(key)
+                del self._groups[key]
                 continue
-            values.setdefault(name, Group()).add(errors, flip, chosen)
+            if name not in values:
+                values[name] = Group()
+            values[name].add(errors, flip, chosen)
 
     def figures(self) -> dict[str, dict[str, dict]]:
         """Figures by look and value; looks that never change tell nothing."""
-        few = {key: values for key, values in self._groups.items() if 1 < len(values) <= MOST_LOOKS}
-        return {key: {name: few[key][name].figures() for name in sorted(few[key])} for key in sorted(few)}
+        several = {key: values for key, values in sorted(self._groups.items()) if len(values) > 1}
+        return {key: {name: values[name].figures() for name in sorted(values)} for key, values in several.items()}
 
 
 class BySeen:
@@ -120,7 +120,7 @@ class BySeen:
         distance_pct = errors.distance_pct
         known = np.isfinite(distance_pct)
         visibility, distance_pct = errors.visibility[known], distance_pct[known]
-        bins = np.clip(np.searchsorted(_VISIBILITY_EDGES, visibility, side="right") - 1, 0, len(VISIBILITIES) - 1)
+        bins = np.searchsorted(_VISIBILITY_EDGES, visibility, side="right")
         gross = distance_pct > GROSS_PCT
         _add_by(self.told, bins, distance_pct)
         self.told_gross += np.bincount(bins[gross], minlength=len(VISIBILITIES))

@@ -59,7 +59,7 @@ def new_figure(rows: int = 1, columns: int = 1, *, size_in: tuple[float, float],
     return figure, np.asarray(figure.subplots(rows, columns, squeeze=False, **kwargs))
 
 
-def _svg(figure) -> bytes:
+def svg_bytes(figure) -> bytes:
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()
@@ -72,7 +72,7 @@ def save_figure(figure, path: Path) -> None:
         OutputError: the place cannot be written.
     """
     if path.suffix == ".svg":
-        content = _svg(figure)
+        content = svg_bytes(figure)
     else:
         out = io.BytesIO()
         figure.savefig(out, format="png", dpi=110, metadata={"Software": None})
@@ -98,7 +98,7 @@ def ranges_svg(histograms: Histograms, labels: Sequence[str], unit: str, channel
         ax.set_ylim(len(channels) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0, labelsize=8)
         ax.set_xlabel(unit)
-        return _svg(figure)
+        return svg_bytes(figure)
 
 
 def histograms_svg(panels: Sequence[tuple[str, np.ndarray, np.ndarray, float | None]]) -> bytes:
@@ -119,7 +119,7 @@ def histograms_svg(panels: Sequence[tuple[str, np.ndarray, np.ndarray, float | N
                 _plain_powers(ax.xaxis)
             ax.set_title(title)
             ax.grid(axis="x", visible=False)
-        return _svg(figure)
+        return svg_bytes(figure)
 
 
 def _plain_powers(axis) -> None:
@@ -151,7 +151,7 @@ def reasons_svg(own: Sequence[float], smeared: Sequence[float]) -> bytes:
         ax.invert_yaxis()
         ax.set_xlabel("% of all frames")
         ax.legend(loc="lower right")
-        return _svg(figure)
+        return svg_bytes(figure)
 
 
 def activation_svg(edges: np.ndarray, share: np.ndarray) -> bytes:
@@ -164,13 +164,13 @@ def activation_svg(edges: np.ndarray, share: np.ndarray) -> bytes:
         _plain_powers(ax.yaxis)
         ax.set_ylim(max(1e-9, share[share > 0].min() / 3) if (share > 0).any() else 1e-9, 1)
         ax.set_xlabel("activation")
-        return _svg(figure)
+        return svg_bytes(figure)
 
 
 # ---- of a clip
 def course_svg(course: Course) -> bytes:
     with drawing():
-        return _svg(_course_figure(course, title=None))
+        return svg_bytes(_course_figure(course, title=None))
 
 
 def save_course(course: Course, path: Path, title: str | None) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.body.dataset import JSON_NAME, LABEL_CLIPS, LABEL_FRAMES, LABEL_SCHEMA, REJECT_REASONS, SHARD_GLOB, Column
+from realtime.body.dataset import (
+    JSON_NAME,
+    LABEL_CLIPS,
+    LABEL_FRAMES,
+    LABEL_SCHEMA,
+    PAIR_SCHEMA,
+    REJECT_REASONS,
+    SHARD_GLOB,
+    Column,
+)
 from realtime.body.errors import InputError
 from realtime.body.muscles import muscle_table
 
@@ -41,21 +50,35 @@ class Rows:
     last: bool  # the clip ends here
 
 
+def dataset_info(folder: Path) -> dict:
+    """What `dataset.json` of a finished dataset says, of labels or of pairs by its `schema`.
+
+    Raises:
+        InputError: no dataset, unfinished, of another version, or not readable.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give the folder that `biohuman-labels make` or `video` wrote")
+    shards = sorted(folder.glob(SHARD_GLOB))
+    if not (folder / JSON_NAME).is_file():
+        why = f"{len(shards)} shards but no {JSON_NAME}: the run that wrote it did not end" if shards else f"no {JSON_NAME}"
+        raise InputError(f"{folder} is not a finished dataset, it holds {why}; run the command that writes it again")
+    info = _json(folder / JSON_NAME)
+    if info.get("schema") not in (LABEL_SCHEMA, PAIR_SCHEMA):
+        known = f"{LABEL_SCHEMA} and {PAIR_SCHEMA}"
+        raise InputError(f"{folder / JSON_NAME} says schema {info.get('schema')!r}; inspect reads {known}")
+    return info
+
+
 def open_dataset(folder: Path) -> Dataset:
     """Index of a finished label dataset, checked.
 
     Raises:
         InputError: no dataset, unfinished, of pairs, of another version, or a file that cannot be read.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give the folder that `biohuman-labels make` wrote")
+    info = dataset_info(folder)
+    if info["schema"] != LABEL_SCHEMA:
+        raise InputError(f"{folder / JSON_NAME} says schema {info['schema']!r}; these are the figures of {LABEL_SCHEMA}")
     shards = sorted(folder.glob(SHARD_GLOB))
-    if not (folder / JSON_NAME).is_file():
-        why = f"{len(shards)} shards but no {JSON_NAME}: the run that wrote it did not end" if shards else f"no {JSON_NAME}"
-        raise InputError(f"{folder} is not a finished dataset, it holds {why}; run the same `biohuman-labels make` again")
-    info = _json(folder / JSON_NAME)
-    if info.get("schema") != LABEL_SCHEMA:
-        raise InputError(f"{folder / JSON_NAME} says schema {info.get('schema')!r}; inspect reads {LABEL_SCHEMA}")
     for key in _NEEDED:
         if key not in info:
             raise InputError(f"{folder / JSON_NAME} has no {key!r}: made by another version; make the labels again")
@@ -78,9 +101,9 @@ def _json(path: Path) -> dict:
     try:
         info = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON: {_line(error)}; make the labels again") from error
+        raise InputError(f"{path} cannot be read as JSON: {_line(error)}; make the dataset again") from error
     if not isinstance(info, dict):
-        raise InputError(f"{path} should hold a JSON object; make the labels again")
+        raise InputError(f"{path} should hold a JSON object; make the dataset again")
     return info
 
 
@@ -142,7 +165,7 @@ def read_batches(path: Path, columns: dict[str, Column]) -> Iterator[dict[str, n
             for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
                 yield {name: _array(path, name, batch.column(name), column) for name, column in columns.items()}
     except (ArrowException, OSError) as error:
-        raise InputError(f"{path} is not readable Parquet: {_line(error)}; make the labels again") from error
+        raise InputError(f"{path} is not readable Parquet: {_line(error)}; make the dataset again") from error
 
 
 def _check_columns(path: Path, schema, columns: dict[str, Column]) -> None:
@@ -158,7 +181,7 @@ def _check_columns(path: Path, schema, columns: dict[str, Column]) -> None:
 def _array(path: Path, name: str, values, column: Column) -> np.ndarray:
     flat = values.flatten() if column.shape else values
     if values.null_count or flat.null_count:
-        raise InputError(f"{path}: column {name!r} has empty cells; make the labels again")
+        raise InputError(f"{path}: column {name!r} has empty cells; make the dataset again")
     array = flat.to_numpy(zero_copy_only=False)
     return array.reshape(-1, *column.shape) if column.shape else array
 
