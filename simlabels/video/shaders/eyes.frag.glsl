@@ -1,0 +1,3 @@
+void main() {
+    show(paint.rgb, 0.25);
+}
