@@ -23,7 +23,7 @@ from .recorder import recorder
 from .take import Take, TakeSpec, film, stage_take
 
 PACKAGES = ("moderngl", "mediapipe", "numpy", "scipy", "opencv-contrib-python", "pyarrow")
-CONTACT_TAKES = 24  # takes on the sheet of pictures to look at
+EVEN_RATE_HZ = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,7 +258,9 @@ def film_job(bodies: Bodies, stage, job: Job) -> Filmed:
     from realtime.landmarks import open_front_end
 
     filming, clip = job.filming, job.stretch.clip
-    spec = TakeSpec(job.stretch.take, clip.subject, clip.split, job.stretch.seed, filming.size_px, filming.plain)
+    # What is tested on has even frame times, so that accelerations can be compared; what is learnt from has those of cheap cameras.
+    rate_Hz = None if clip.split == "train" and not filming.plain else EVEN_RATE_HZ
+    spec = TakeSpec(job.stretch.take, clip.subject, clip.split, job.stretch.seed, filming.size_px, filming.plain, rate_Hz)
     take = stage_take(bodies, job.motion, spec, job.other)
     seen, visible, thumbnail = [], [], None
     middle = len(take.times_s) // 2

@@ -31,8 +31,8 @@ class TakeSpec(NamedTuple):
     split: str
     seed: int
     size_px: tuple[int, int]
-    plain: bool = False  # even frame times, nobody and nothing else in the picture, no blur
-    rate_Hz: float | None = None  # None: drawn
+    plain: bool = False  # nobody and nothing else in the picture, no blur
+    rate_Hz: float | None = None  # of even frame times; None: drawn, and as uneven as those of cheap cameras
 
 
 class Pose(NamedTuple):
@@ -82,7 +82,7 @@ def stage_take(bodies: Bodies, motion: ClipMotion, spec: TakeSpec, other: ClipMo
         other: what a bystander does, if one is drawn.
     """
     rng = np.random.default_rng(spec.seed)
-    times_s, look = random_times_s(rng, motion.seconds, 30.0 if spec.plain and spec.rate_Hz is None else spec.rate_Hz)
+    times_s, look = random_times_s(rng, motion.seconds, spec.rate_Hz)
     person, pose, lift_rad = _cast(rng, bodies, motion, times_s)
     camera = random_camera(rng, spec.size_px, pose.joints_m, times_s, person.stature_m, 0.0)
     drawn = rng.random(3) < (BYSTANDER_SHARE, OCCLUDER_SHARE, BLUR_SHARE)

@@ -65,6 +65,28 @@ def test_windows_agree_with_themselves_after_every_augmentation(source, bank):
         torch.testing.assert_close(up[b["dynamics"] > 0], torch.ones_like(up[b["dynamics"] > 0]), atol=1e-4, rtol=0)
 
 
+def test_new_motion_keeps_the_time_of_uneven_pictures(data):
+    """Cameras of 50 Hz that come late and early: what is performed moves as fast as it says."""
+    clips = load_clips(data / "labels")
+    takes = load_takes(data / "pairs", clips)
+    rng = np.random.default_rng(0)
+    for take in takes:
+        take.time_s = (np.arange(len(take)) + rng.uniform(-0.3, 0.3, len(take))) / 50
+    config = WindowConfig(frames=16, batch=16, bank=1.0, compose=0.0, roll_rad=0.0, half_rate=0.0)
+    b = WindowSource(takes, list(clips.values()), fit_carried_offsets(takes), config, seed=0).batch(0)
+    assert (b["dt_s"] > 0).all()
+    assert b["dt_s"].mean() == pytest.approx(1 / 50, rel=0.05)
+    torch.testing.assert_close(
+        b["R_local"] @ b["R_local"].transpose(-1, -2), torch.eye(3).expand_as(b["R_local"]), atol=1e-5, rtol=0
+    )
+    whole = (b["dynamics"] > 0).all(1)
+    moved = b["root_m"][whole, -1] - b["root_m"][whole, 0]
+    velocity = (b["velocity_m_s"][whole, 1:] + b["velocity_m_s"][whole, :-1]) / 2
+    said = (velocity * b["dt_s"][whole, 1:, None]).sum(1)
+    assert whole.any()
+    torch.testing.assert_close(moved, said, atol=0.02, rtol=0)
+
+
 def test_a_step_always_draws_the_same_batch(source):
     a, b, other = source.batch(3), source.batch(3), source.batch(4)
     assert all(torch.equal(a[k], b[k]) for k in a)

@@ -55,7 +55,8 @@ class Take:
     t_cam_m: Tensor  # (T, 3)
     pelvis_m: Tensor  # (T, 3) world
     size: float  # stature / 1.70
-    frame: np.ndarray  # (T,) index in the clip
+    frame: np.ndarray  # (T,) index in the clip: the label that is nearest in time
+    time_s: np.ndarray  # (T,) when each picture was taken, from the first on
     velocity_m_s: Tensor  # (T, 3) of the pelvis, world
     contact: Tensor  # (T, 4)
     grf_BW: Tensor  # (T, 2, 3), world
@@ -71,9 +72,9 @@ class Take:
         return -self.R_cam_world[:, :, 1]
 
 
-def _velocity(position_m: np.ndarray) -> np.ndarray:
-    """Central differences (T, 3), m/s."""
-    return np.gradient(position_m, 1 / FPS, axis=0) if len(position_m) > 1 else np.zeros_like(position_m)
+def _velocity(position_m: np.ndarray, time_s: np.ndarray | float = 1 / FPS) -> np.ndarray:
+    """Central differences (T, 3), m/s, of positions at these times or this far apart."""
+    return np.gradient(position_m, time_s, axis=0) if len(position_m) > 1 else np.zeros_like(position_m)
 
 
 def _tensor(a: np.ndarray) -> Tensor:
@@ -114,7 +115,7 @@ def load_takes(folder: Path, clips: dict[str, Clip]) -> list[Take]:
     A frame whose clip has no label keeps its pose and is marked invalid for contact, forces and activations.
     """
     columns = [
-        *("take", "frame", "detected", "xy_norm", "visibility", "landmarks_m"),
+        *("take", "frame", "time_s", "detected", "xy_norm", "visibility", "landmarks_m"),
         *("quat_wxyz", "pelvis_m", "R_cam_world", "t_cam_m"),
     ]
     _, index, frames = read_dataset(folder, PAIR_SCHEMA, columns)
@@ -130,7 +131,7 @@ def _take(name: str, rows: slice, i: int, index: dict, frames: dict, clips: dict
     pelvis_m = frames["pelvis_m"][rows]
     R_local[:, 0] = R_cam_world @ R_local[:, 0]
     clip = clips.get(str(index["clip"][i]))
-    frame = frames["frame"][rows]
+    frame, time_s = frames["frame"][rows], _rising(frames["time_s"][rows])
     return Take(
         name=name,
         clip=str(index["clip"][i]),
@@ -148,9 +149,15 @@ def _take(name: str, rows: slice, i: int, index: dict, frames: dict, clips: dict
         pelvis_m=_tensor(pelvis_m),
         size=float(index["stature_m"][i]) / REST_STATURE_M,
         frame=frame,
-        velocity_m_s=_tensor(_velocity(pelvis_m)),
+        time_s=time_s - time_s[0],
+        velocity_m_s=_tensor(_velocity(pelvis_m, time_s)),
         **_labels_of(clip, frame),
     )
+
+
+def _rising(time_s: np.ndarray) -> np.ndarray:
+    """Times of which no two are the same: a late picture may be stamped with the next."""
+    return time_s[0] + np.r_[0, np.maximum(np.diff(time_s), 1e-3).cumsum()]
 
 
 def _labels_of(clip: Clip | None, frame: np.ndarray) -> dict[str, Tensor]:

@@ -9,7 +9,14 @@ from realtime.body.landmarks import LANDMARK_MIRROR
 from realtime.body.muscles import muscle_mirror
 from realtime.body.skeleton import JOINT_MIRROR
 
-from ..nets.geometry import global_from_local, joints_from_global, landmarks_from_body, person_box
+from ..nets.geometry import (
+    from_rot6d_cols,
+    global_from_local,
+    joints_from_global,
+    landmarks_from_body,
+    person_box,
+    to_rot6d_cols,
+)
 from .bank import TakeErrors, errors_of
 from .takes import FPS, Clip, Take
 
@@ -25,13 +32,32 @@ class WindowConfig:
     batch: int = 24
     bank: float = 0.5  # share of windows with new motion and borrowed errors; the rest are pairs
     compose: float = 0.3  # share of those whose upper body comes from another clip (pose only, no dynamics)
-    half_rate: float = 0.15  # share of windows at 15 frames a second
+    half_rate: float = 0.15  # share of windows with every second picture
     drop_landmarks_3d: float = 0.2  # share of windows without the front end's 3D points
     gravity_known: float = 0.6
     gravity_error_deg: float = 3.0  # standard deviation about each of two axes
     height_known: float = 0.35
     focal_error: float = 0.05  # standard deviation of log focal length
     roll_rad: float = 0.1  # camera turned about its axis: exact for everything
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Times between the frames of a clip."""
+
+    low: Tensor  # (T,) frame before
+    high: Tensor  # (T,) frame after
+    share: Tensor  # (T,) how far between, 0..1
+    real: Tensor  # (T,) 1 where the clip has not ended
+
+    def of(self, x: Tensor) -> Tensor:
+        """A quantity (frames, ...) at these moments."""
+        share = self.share.reshape(-1, *[1] * (x.ndim - 1))
+        return (1 - share) * x[self.low] + share * x[self.high]
+
+    def rotations(self, R: Tensor) -> Tensor:
+        """Rotations (frames, ..., 3, 3) at these moments."""
+        return from_rot6d_cols(to_rot6d_cols(self.of(R)))
 
 
 class WindowSource:
@@ -61,13 +87,20 @@ class WindowSource:
         rows = start + stride * torch.arange(self.config.frames)
         return rows.clamp(max=length - 1), (rows < length).float()
 
-    def _draw(self) -> tuple[int, int, Tensor, Tensor]:
+    def _draw(self) -> tuple[int, Tensor, Tensor]:
         stride = 2 if self.rng.random() < self.config.half_rate else 1
         i = int(self.rng.choice(len(self.takes), p=self._take_share))
-        return i, stride, *self._rows(len(self.takes[i]), stride)
+        return i, *self._rows(len(self.takes[i]), stride)
+
+    def _at_times(self, length: int, take: Take, rows: Tensor) -> "_Moments":
+        """Moments of a random stretch of a clip, as far apart as the take's pictures."""
+        after = torch.from_numpy(FPS * (take.time_s[rows] - take.time_s[rows[0]])).float()
+        at = int(self.rng.integers(0, max(1, length - int(after[-1].ceil())))) + after
+        low = at.long().clamp(max=max(length - 2, 0))
+        return _Moments(low, (low + 1).clamp(max=length - 1), (at - low).clamp(max=1), (at <= length - 1).float())
 
     def _pair(self) -> Batch:
-        i, stride, rows, real = self._draw()
+        i, rows, real = self._draw()
         take = self.takes[i]
         cam = take.R_cam_world[rows]
         return {
@@ -75,7 +108,7 @@ class WindowSource:
             "visibility": take.visibility[rows],
             "landmarks_m": take.landmarks_m[rows],
             "detected": take.detected[rows],
-            "dt_s": torch.full((len(rows),), stride / FPS),
+            "dt_s": _steps_s(take, rows),
             "R_local": take.R_local[rows],
             "offsets_m": take.offsets_m,
             "size": torch.tensor(take.size),
@@ -94,23 +127,24 @@ class WindowSource:
 
         Rendered image errors hang on view and place, so these stay the donor's; what is new is the motion.
         """
-        i, stride, rows, real = self._draw()
+        i, rows, real = self._draw()
         take, errors = self.takes[i], self.errors[i]
         clip = self.clips[int(self.rng.choice(len(self.clips), p=self._clip_share))]
-        at, real_clip = self._rows(len(clip.valid), stride)
-        R = clip.R_local[at].clone()
-        dynamics = clip.valid[at] * real * real_clip
+        at = self._at_times(len(clip.valid), take, rows)
+        R = at.rotations(clip.R_local)
+        dynamics = (at.of(clip.valid) == 1) * real * at.real
         if self.rng.random() < self.config.compose:
             other = self.clips[int(self.rng.choice(len(self.clips), p=self._clip_share))]
-            R[:, UPPER_BODY] = other.R_local[self._rows(len(other.valid), stride)[0]][:, UPPER_BODY]
+            R[:, UPPER_BODY] = self._at_times(len(other.valid), take, rows).rotations(other.R_local[:, UPPER_BODY])
             dynamics = torch.zeros_like(dynamics)
         mid = len(rows) // 2
         cam = take.R_cam_world[rows]
         turn = _heading_turn(R[mid, 0], cam[mid].T @ take.R_local[rows[mid], 0])  # clip world -> donor world
         scale = _leg_m(take.offsets_m) / _leg_m(clip.offsets_m)
-        step = _turn(turn, clip.pelvis_m[at] - clip.pelvis_m[at[mid]]) * scale
+        pelvis_m = at.of(clip.pelvis_m)
+        step = _turn(turn, pelvis_m - pelvis_m[mid]) * scale
         place = take.pelvis_m[rows[mid]].clone()
-        place[1] = clip.pelvis_m[at[mid], 1] * scale
+        place[1] = pelvis_m[mid, 1] * scale
         root_m = _turn(cam, step + place) + take.t_cam_m[rows]
         moves_as_shown = 1.0
         if not _in_view(root_m):  # walked out of the picture: on the spot instead, and nothing is said of its velocity
@@ -127,18 +161,18 @@ class WindowSource:
             "visibility": take.visibility[rows],
             "landmarks_m": ideal - ideal[:, [23, 24]].mean(1, keepdim=True) + errors.landmarks_m[rows],
             "detected": take.detected[rows],
-            "dt_s": torch.full((len(rows),), stride / FPS),
+            "dt_s": _steps_s(take, rows),
             "R_local": R,
             "offsets_m": take.offsets_m,
             "size": torch.tensor(take.size),
             "gravity_cam": take.gravity_cam[rows],
             "root_m": root_m,
-            "velocity_m_s": _turn(cam @ turn, clip.velocity_m_s[at]) * scale,
-            "contact": clip.contact[at],
-            "grf_BW": _turn((cam @ turn)[:, None], clip.grf_BW[at]),
-            "activation": clip.activation[at],
+            "velocity_m_s": _turn(cam @ turn, at.of(clip.velocity_m_s)) * scale,
+            "contact": at.of(clip.contact),
+            "grf_BW": _turn((cam @ turn)[:, None], at.of(clip.grf_BW)),
+            "activation": at.of(clip.activation),
             "dynamics": dynamics * moves_as_shown,
-            "real": real * real_clip,
+            "real": real * at.real,
         }
 
     # ---- the whole batch
@@ -186,6 +220,13 @@ class WindowSource:
             "gravity_told": told * share(c.gravity_known)[:, None, None],
             "size_told": (b["size"] * share(c.height_known))[:, None].expand(-1, c.frames),
         }
+
+
+def _steps_s(take: Take, rows: Tensor) -> Tensor:
+    """Time (T,) since the picture before; that of the first is like the second's, and of rows that are held a frame time."""
+    steps_s = np.diff(take.time_s[rows])
+    steps_s = np.r_[steps_s[:1], steps_s]
+    return torch.from_numpy(np.where(steps_s > 0, steps_s, 1 / FPS)).float()
 
 
 def _shares(lengths: list[int]) -> np.ndarray:
