@@ -31,7 +31,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[labels,cluster,train,body,nvidia,dev]"
+	$(PIP) --editable ".[labels,cluster,train,video,body,nvidia,dev]"
 	$(PIP) --no-deps tensorrt-stubs==10.13.0.35.1 # with its dependencies it would fetch TensorRT itself
 	touch $@ $(VENV)/.runtime
 

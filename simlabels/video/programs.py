@@ -36,8 +36,9 @@ def gl_context() -> Any:
     need(("moderngl",), "video")
     import moderngl
 
+    settings: Any = {"backend": "egl"}  # moderngl says that they are dictionaries
     try:
-        return moderngl.create_context(standalone=True, require=330, **{"backend": "egl"})
+        return moderngl.create_context(standalone=True, require=330, **settings)
     except Exception as error:
         raise BioHumanError(
             f"no OpenGL over EGL ({error}); install it: apt-get install libegl1 libgl1-mesa-dri libgles2 (Debian), or the GPU's driver"

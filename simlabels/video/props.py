@@ -53,13 +53,13 @@ class People:
             self._outline = self._array(program("shadow"), content, np.concatenate(outlines), index)
 
     def pose(self, poses: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-        """Takes everybody's pose; gives the vertices (n, 3) float32 of all, world."""
+        """Takes everybody's pose; gives the vertices of all, world, as (3, n) float32: numpy runs along rows ten times as fast."""
         posed = [part for person, pose in zip(self.people, poses, strict=True) for part in skinned(person, *pose)]
         if not posed:
-            return np.zeros((0, 3), np.float32)
+            return np.zeros((3, 0), np.float32)
         vertices = np.concatenate(posed)
         self._posed.write(vertices)
-        return vertices[:, :3]
+        return np.ascontiguousarray(vertices[:, :3].T)
 
     def render(self) -> None:
         ctx = gl_context()
@@ -129,7 +129,7 @@ class ShadowMap:
         self._target = ctx.framebuffer(depth_attachment=self._map)
 
     def draw(self, people: People, points_m: np.ndarray, to_light: np.ndarray) -> np.ndarray:
-        """Draws the map of people whose vertices are `points_m` (n, 3); gives shadow_from_world (4, 4), 0..1 in the map.
+        """Draws the map of people whose vertices are `points_m` (3, n); gives shadow_from_world (4, 4), 0..1 in the map.
 
         What lies beside the map or nearer to the light than everybody is lit.
         """
@@ -137,8 +137,8 @@ class ShadowMap:
         right = np.cross([0.0, 1.0, 0.0] if abs(to_light[1]) < 0.99 else [0.0, 0.0, 1.0], to_light)
         right /= np.linalg.norm(right)
         axes = np.stack([right, np.cross(to_light, right), -np.asarray(to_light)])
-        at = points_m @ axes.T.astype(np.float32)
-        low, high = at.min(0) - SHADOW_MARGIN_M, at.max(0) + SHADOW_MARGIN_M
+        at = axes.astype(np.float32) @ points_m
+        low, high = at.min(1) - SHADOW_MARGIN_M, at.max(1) + SHADOW_MARGIN_M
         shadow_from_world = np.eye(4)
         shadow_from_world[:3, :3] = axes / (high - low)[:, None]
         shadow_from_world[:3, 3] = -low / (high - low)

@@ -110,14 +110,14 @@ class Stage:
             self._empty = self._without_people(self._scene, camera)
         points_m = self._people.pose(poses)
         shadow_from_world = np.eye(4)
-        if self._shadow and len(points_m):
+        if self._shadow and points_m.size:
             shadow_from_world = self._shadow.draw(self._people, points_m, self._scene.scene.light.to_light)
         touched = self._touched(self._scene, points_m, camera)
         self._drawn = touched if stands else self._whole
         self._begin(self._scene, self._drawn, camera, shadow_from_world)
         self._people.render()
         # The scene comes last: what people hide of it is never shaded.
-        if self._shadow and len(points_m):
+        if self._shadow and points_m.size:
             self._target.scissor = touched.viewport
             self._target.use()
             self._scene.render(shadowed=True)
@@ -197,18 +197,18 @@ class Stage:
 
     def _touched(self, scene: SceneBuffers, points_m: np.ndarray, camera: Camera) -> _Box:
         """The pixels that people and their shadows may reach. A shadow ends on the floor at the latest."""
-        if not len(points_m):
+        if not points_m.size:
             return _Box(0, 0, 0, 0)
         if self._shadow:
             to_light = np.asarray(scene.scene.light.to_light, np.float32)
-            above_m = points_m[:, 1] - scene.floor_m + 2 * SHADOW_BIAS_M
-            points_m = np.concatenate([points_m, points_m - (above_m / to_light[1])[:, None] * to_light])
+            fall = (points_m[1] - np.float32(scene.floor_m - 2 * SHADOW_BIAS_M)) / to_light[1]
+            points_m = np.concatenate([points_m, points_m - fall * to_light[:, None]], axis=1)
         matrix = (camera.K_px @ np.c_[camera.R_cam_world, camera.t_cam_m]).astype(np.float32)
-        pixels = points_m @ matrix[:, :3].T + matrix[:, 3]
-        if pixels[:, 2].min() < NEAR_M:
+        pixels = matrix[:, :3] @ points_m + matrix[:, 3:]
+        if pixels[2].min() < NEAR_M:
             return self._whole
-        pixels = pixels[:, :2] / pixels[:, 2:]
-        low, high = np.floor(pixels.min(0)) - MARGIN_PX, np.ceil(pixels.max(0)) + MARGIN_PX
+        pixels = pixels[:2] / pixels[2]
+        low, high = np.floor(pixels.min(1)) - MARGIN_PX, np.ceil(pixels.max(1)) + MARGIN_PX
         (left, top), (right, bottom) = (edge.clip(0, self.size_px).astype(int).tolist() for edge in (low, high))
         return _Box(left, top, right, bottom)
 
