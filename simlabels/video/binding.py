@@ -89,7 +89,8 @@ def skeleton_between(rest_m: np.ndarray, own: Own, weight: float) -> np.ndarray:
     """Rest joints (24, 3), pelvis in the origin: directions of the clip's bones `rest_m`, lengths between them and the body's.
 
     Legs stay the clip's, so that its steps fit; the trunk's length is the mean, hands the body's (a clip's often end in the palm),
-    `weight` 0..1 is the body's share in hips, arms, shoulders' width and feet.
+    `weight` 0..1 is the body's share in hips, arms, shoulders' width and feet. Toes are as far below the ankles as the body's: with
+    a clip's drop of 3 cm they would lie above the shoes.
     """
     share = np.full(JOINT_COUNT, weight)
     share[[4, 5, 7, 8]] = 0.0
@@ -98,19 +99,16 @@ def skeleton_between(rest_m: np.ndarray, own: Own, weight: float) -> np.ndarray:
     bones = offsets_of(rest_m)
     clip_m = np.maximum(np.linalg.norm(bones, axis=-1), 1e-9)
     length_m = clip_m ** (1 - share) * np.maximum(own.lengths_m, 1e-9) ** share
-    new_m = np.zeros((JOINT_COUNT, 3))
-    for j in range(1, JOINT_COUNT):
-        new_m[j] = new_m[PARENTS[j]] + bones[j] * length_m[j] / clip_m[j]
-    return new_m
+    bones *= (length_m / clip_m)[:, None]
+    bones[[10, 11], 1] = (own.joints_m[[10, 11], 1] - own.joints_m[[7, 8], 1]).mean()
+    return _joints(bones)
 
 
 def fit_m(rest_m: np.ndarray, own: Own) -> np.ndarray:
     """How far (24,) the body's own joints lie from the skeleton's, bones turned but not stretched, hips' middle on hips' middle."""
     bones = offsets_of(rest_m)
     unit = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-9)
-    joints = np.zeros((JOINT_COUNT, 3))
-    for j in range(1, JOINT_COUNT):
-        joints[j] = joints[PARENTS[j]] + unit[j] * own.lengths_m[j]
+    joints = _joints(unit * own.lengths_m[:, None])
     between = (rest_m[1] + rest_m[2] - joints[1] - joints[2]) / 2
     return np.linalg.norm(joints + between - rest_m, axis=-1)
 
@@ -131,6 +129,14 @@ def bind(bodies: Bodies, vertices_m: np.ndarray, own: Own, rest_m: np.ndarray) -
     tpose = np.einsum("vj,jab,vb->va", weights, R_bind, vertices_m, optimize=True) + weights @ to_rest
     neck = (np.einsum("jab,b->ja", R_bind[[9, 12]], own.neck_m) + to_rest[[9, 12]]).mean(0)  # it hangs on spine and neck
     return Binding(vertices_m, weights, R_bind, centre, tpose, rest_m, neck)
+
+
+def _joints(bones_m: np.ndarray) -> np.ndarray:
+    """Rest joints (24, 3) of bone vectors parent -> joint, the pelvis in the origin."""
+    joints_m = np.zeros_like(bones_m)
+    for j in range(1, JOINT_COUNT):
+        joints_m[j] = joints_m[PARENTS[j]] + bones_m[j]
+    return joints_m
 
 
 def _trunk(own_m: np.ndarray, rest_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

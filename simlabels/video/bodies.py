@@ -31,15 +31,17 @@ _ARRAYS = ("vertices_m", "heads_m", "weights", "bones", "bone_names")
 _FACES = "faces_"
 #: Groups of the base mesh that are drawn (skin, the shells that become clothes and hair, eyes), and to how many triangles they are thinned.
 GROUPS = {
-    "body": 4800,
+    "body": 6400,
     "helper-tights": 2200,
     "helper-skirt": 500,
     "helper-hair": 396,
     "helper-l-eye": 140,
     "helper-r-eye": 140,
 }
-#: What an error is worth in the face and on feet, which are mostly in shoes; one elsewhere.
-_FACE_WORTH, _FOOT_WORTH = 30.0, 0.3
+#: What an error is worth: on the head, around eyes and mouth, on feet, which are mostly in shoes; one elsewhere.
+_HEAD_WORTH, _FACE_WORTH, _FOOT_WORTH = 20.0, 200.0, 0.3
+#: How far around the eyes it counts as face, of the distance between them: brows are painted there.
+_AROUND_EYES = 0.6
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def thin(bodies: Bodies) -> Bodies:
     mean_m = bodies.vertices_m.mean(0)
     weights = folded_weights(bodies.weights, bodies.bones, bodies.bone_names)
     worth = np.ones(len(mean_m))
-    worth[weights[:, 15] > 0.5] = _FACE_WORTH
+    worth[weights[:, 15] > 0.5] = _HEAD_WORTH
+    worth[_of_face(bodies, mean_m)] = _FACE_WORTH
     worth[weights[:, [7, 8, 10, 11]].sum(1) > 0.5] = _FOOT_WORTH
     faces = {group: thinned(mean_m, weights, bodies.faces[group], worth, count) for group, count in GROUPS.items()}
     kept = np.unique(np.concatenate([triangles.ravel() for triangles in faces.values()]))
@@ -132,6 +135,15 @@ def thin(bodies: Bodies) -> Bodies:
         bones=bodies.bones[kept],
         faces={group: np.searchsorted(kept, triangles).astype(np.int32) for group, triangles in faces.items()},
     )
+
+
+def _of_face(bodies: Bodies, points_m: np.ndarray) -> np.ndarray:
+    """Vertices (V,) about eyes and lips."""
+    eyes_m = [points_m[np.unique(bodies.faces[f"helper-{side}-eye"])].mean(0) for side in "lr"]
+    near_m = _AROUND_EYES * np.linalg.norm(eyes_m[0] - eyes_m[1])
+    lips = np.array([name.startswith("oris") for name in bodies.bone_names])
+    of_lips = (bodies.weights * lips[bodies.bones]).sum(1) > 0.5
+    return of_lips | np.any([np.linalg.norm(points_m - eye_m, axis=1) < near_m for eye_m in eyes_m], axis=0)
 
 
 def write_bodies(path: Path, bodies: Bodies) -> None:

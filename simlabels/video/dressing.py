@@ -57,7 +57,7 @@ class _Dresser:
             "seed": outfit.seed,
         }
         normals = _normals(self.bound.vertices_m, faces)
-        visible = ~is_covered(outfit, self.region)[faces].all(1)
+        visible = ~is_covered(outfit, self.region, self.bound.tpose_m, self.neck_m)[faces].all(1)
         return self._mesh("skin", faces[visible], self.bound.vertices_m, normals, uniforms, self._face_paint())
 
     def suit(self) -> tuple[Mesh, np.ndarray]:
@@ -149,9 +149,10 @@ class _Dresser:
         of_lips = np.array([name.startswith("oris") for name in bodies.bone_names])
         colour[self.head & ((bodies.weights * of_lips[bodies.bones]).sum(1) > 0.75)] = _LIPS
         apart_m = np.linalg.norm(self.eye_m["l"] - self.eye_m["r"])
-        for centre_m in self.eye_m.values():
+        for side, centre_m in self.eye_m.items():
             x, y, z = ((tpose - centre_m) / apart_m).T
-            colour[self.head & (np.abs(x) < 0.42) & (y > 0.26) & (y < 0.44) & (z > -0.32)] = _BROWS
+            outwards = x if side == "l" else -x
+            colour[self.head & (outwards > -0.28) & (outwards < 0.42) & (y > 0.26) & (y < 0.4) & (z > -0.32)] = _BROWS
             colour[self.head & (np.sqrt(x * x + y * y + z * z) < 0.27) & (z > 0)] = _LIDS
         return colour
 

@@ -35,4 +35,4 @@ def with_bent_fingers(bodies: Bodies, vertices_m: np.ndarray, heads_m: np.ndarra
 def _palm_axis(heads_m: np.ndarray, place: dict[str, int], side: str) -> np.ndarray:
     """Unit axis about which the fingers bend towards the palm: across the hand."""
     across = heads_m[place[f"finger2-1.{side}"]] - heads_m[place[f"finger5-1.{side}"]]
-    return across / np.linalg.norm(across) * (1 if side == "L" else -1)
+    return across / np.linalg.norm(across) * (-1 if side == "L" else 1)

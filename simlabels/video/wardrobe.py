@@ -13,6 +13,8 @@ _SKIN_TONES = np.array(
 _HAIR_COLOURS = np.array([[0.03, 0.025, 0.02], [0.10, 0.06, 0.035], [0.22, 0.13, 0.07], [0.45, 0.32, 0.16], [0.5, 0.48, 0.45]])
 _JEANS = np.array([0.05, 0.07, 0.16])
 _IRIS = np.array([[0.06, 0.035, 0.02], [0.12, 0.07, 0.035], [0.10, 0.14, 0.08], [0.11, 0.17, 0.26], [0.20, 0.22, 0.24]])
+#: How wide a neckline is cut about the axis of the neck; the cloth shader has the same number.
+_COLLAR_M = 0.105
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,21 @@ def is_worn(outfit: Outfit, region: np.ndarray, texture_m: np.ndarray, neck_m: n
     """Vertices (n,) of the suit that the cloth shader shows."""
     arm, leg, torso, head = region.T
     shoe, lower = leg > 1.88, (arm < 0.02) & (torso < outfit.waist)
-    at_neck = (torso > outfit.neckline) & (np.hypot(*(texture_m[:, [0, 2]] - neck_m).T) < 0.105)
+    at_neck = (torso > outfit.neckline) & (_from_neck_m(texture_m, neck_m) < _COLLAR_M)
     return np.where(shoe, head <= 0.5, np.where(lower, leg <= outfit.leg_end, (arm <= outfit.sleeve) & ~at_neck))
 
 
-def is_covered(outfit: Outfit, region: np.ndarray) -> np.ndarray:
+def is_covered(outfit: Outfit, region: np.ndarray, texture_m: np.ndarray, neck_m: np.ndarray) -> np.ndarray:
     """Skin (n,) that lies well under cloth: it is not drawn, so that it cannot show through."""
     arm, leg, torso, head = region.T
-    under_top = (arm < outfit.sleeve - 0.1) & (torso < 0.84) & (torso > outfit.waist + 0.03)
+    near_collar = (torso > outfit.neckline - 0.04) & (_from_neck_m(texture_m, neck_m) < _COLLAR_M + 0.02)
+    under_top = (arm < outfit.sleeve - 0.1) & (torso > outfit.waist + 0.03) & ~near_collar
     under_bottom = (arm < 0.02) & (torso < outfit.waist + 0.03) & (leg < outfit.leg_end - 0.1)
     return (under_top | under_bottom | (leg > 2.0)) & (head < 0.1)
+
+
+def _from_neck_m(texture_m: np.ndarray, neck_m: np.ndarray) -> np.ndarray:
+    return np.hypot(*(texture_m[:, [0, 2]] - neck_m).T)
 
 
 def wrinkled(normals: np.ndarray, points_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
