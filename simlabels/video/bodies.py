@@ -189,7 +189,8 @@ def _anny() -> tuple[Any, Any]:
     need(("anny", "torch", "warp"), "video")
     import warp
 
-    warp.config.quiet = True  # else it tells of every device when it is imported
+    settings: Any = warp.config
+    settings.quiet = True  # else it tells of every device when it is imported
     import anny
     import torch
 
