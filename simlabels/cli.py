@@ -217,10 +217,11 @@ def run_verify(args: argparse.Namespace) -> int:
 def add_inspect(commands) -> None:
     p = commands.add_parser(
         "inspect",
-        help="what is in a finished label dataset, as one HTML page",
-        description="Coverage, ranges, residuals, reasons of rejection, worst clips, plots: one self-contained page without scripts.",
+        help="what is in a finished dataset, of labels or of pairs, as one HTML page",
+        description="One self-contained page without scripts. Labels: coverage, ranges, residuals, reasons of rejection, worst clips, "
+        "plots. Pairs: the front end's errors, beside those on real video.",
     )
-    p.add_argument("folder", type=Path, metavar="DIR", help="folder that `make` wrote")
+    p.add_argument("folder", type=Path, metavar="DIR", help="folder that `make`, `video` or `pairs` wrote")
     p.add_argument("--out", type=Path, metavar="FILE", help="page to write (default: DIR/inspect.html)")
     p.add_argument("--json", action="store_true", help="print the figures as one JSON object; a page only where --out says")
     p.set_defaults(run=run_inspect)

@@ -147,6 +147,13 @@ def swaps(errors: TakeErrors) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return found
 
 
+def best_exchange(errors: TakeErrors) -> np.ndarray:
+    """Which of SWAPS, by its index (T,), exchanged leaves the least error: the rule of `swaps` calls arms far apart a whole body."""
+    known = np.isfinite(errors.exchanged_pct)
+    gain = np.where(known, errors.distance_pct - errors.exchanged_pct, 0)
+    return np.stack([gain[:, limbs].sum(1) for limbs in SWAPS.values()], axis=1).argmax(1)
+
+
 def run_lengths(flags: np.ndarray) -> np.ndarray:
     """Lengths of the runs of True in `flags` (T,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))

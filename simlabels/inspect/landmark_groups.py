@@ -19,6 +19,7 @@ SIZES = (
 )
 _VISIBILITY_EDGES = (0.3, 0.5, 0.7, 0.9, 0.97, 0.995)
 VISIBILITIES = ("< 0.3", *(f"{low:g}-{high:g}" for low, high in pairwise(_VISIBILITY_EDGES)), "> 0.995")
+_LOOK_NAMES = {None: "none", False: "no", True: "yes"}
 #: A look with more values than this is none to group by.
 MOST_LOOKS = 8
 
@@ -58,7 +59,7 @@ class Group:
         self.error_pct.add(distance_pct)
         self.pa_mm.add(errors.pa_mm[found, None])
         self.mpjpe_mm.add(errors.mpjpe_mm[found, None])
-        self.world_squares += (errors.world_mm[found] ** 2).sum((0, 1))
+        self.world_squares += np.nansum(errors.world_mm[found] ** 2, axis=(0, 1))
 
     def figures(self) -> dict:
         """Plain numbers; shares of nothing are None."""
@@ -89,10 +90,11 @@ class ByLook:
 
     def add(self, look: dict, errors: TakeErrors, flip: tuple[np.ndarray, np.ndarray], chosen: np.ndarray) -> None:
         for key, value in look.items():
-            if not isinstance(value, str | bool | int | float) or key == "seed" or key in self._free:
+            if isinstance(value, dict | list) or key == "seed" or key in self._free:
                 continue
             values = self._groups.setdefault(key, {})
-            name = str(value) if isinstance(value, str | bool) else f"{value:g}"
+            name = _LOOK_NAMES.get(value) if value is None or isinstance(value, bool) else value
+            name = name if isinstance(name, str) else f"{name:g}"
             if name not in values and len(values) == MOST_LOOKS:
                 self._free.add(key)
                 del self._groups[key]
@@ -104,7 +106,15 @@ class ByLook:
     def figures(self) -> dict[str, dict[str, dict]]:
         """Figures by look and value; looks that never change tell nothing."""
         several = {key: values for key, values in sorted(self._groups.items()) if len(values) > 1}
-        return {key: {name: values[name].figures() for name in sorted(values)} for key, values in several.items()}
+        return {key: {name: values[name].figures() for name in sorted(values, key=_rank)} for key, values in several.items()}
+
+
+def _rank(name: str) -> tuple[float, str]:
+    """Numbers by size, then texts."""
+    try:
+        return float(name), name
+    except ValueError:
+        return float("inf"), name
 
 
 class BySeen:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .error_pieces import LAG_FPS, Pieces, is_lag_rate
-from .landmark_errors import LIMBS, SWAPS, TakeErrors, run_lengths, swaps, take_errors
+from .landmark_errors import LIMBS, SWAPS, TakeErrors, best_exchange, run_lengths, swaps, take_errors
 from .landmark_groups import SIZES, VIEWS, ByLook, BySeen, Group, error_histograms, share, summary
 from .pairs_reading import PairSet, Take, read_takes
 from .real_video import AIMS, REAL_CLIP
@@ -37,6 +37,7 @@ class FrontEndErrors:
         self.low_visibility, self.known = np.zeros(len(LIMBS)), np.zeros(len(LIMBS))
         self.swapped, self.judged = Counter[str](), Counter[str]()
         self.runs: dict[str, Counter[int]] = {name: Counter() for name in SWAPS}
+        self.explained = {name: np.zeros(len(SWAPS), np.int64) for name in SWAPS}
         self.world_sum, self.world_squares, self.world_frames = np.zeros((len(LIMBS), 3)), np.zeros((len(LIMBS), 3)), 0
         self.rigid_mm = error_histograms(("without scale",))
 
@@ -54,15 +55,18 @@ class FrontEndErrors:
         self.by_seen.add(errors)
         self.pieces.add(errors, take.fps)
         self._add_joints(errors)
+        best = best_exchange(errors)
         for name, (flags, judged) in found.items():
+            self.explained[name] += np.bincount(best[flags], minlength=len(SWAPS))
             self.swapped[name] += int(flags.sum())
             self.judged[name] += int(judged.sum())
             self.runs[name].update(run_lengths(flags).tolist())
-        world_mm = errors.world_mm[errors.detected & whole]
+        known = whole & np.isfinite(errors.mpjpe_mm)
+        world_mm = errors.world_mm[known]
         self.world_sum += world_mm.sum(0)
         self.world_squares += (world_mm**2).sum(0)
         self.world_frames += len(world_mm)
-        self.rigid_mm.add(errors.rigid_mm[errors.detected & whole, None])
+        self.rigid_mm.add(errors.rigid_mm[known, None])
 
     def _add_joints(self, errors: TakeErrors) -> None:
         distance_pct = errors.distance_pct
@@ -111,11 +115,12 @@ class FrontEndErrors:
         }
 
     def _swaps(self, name: str) -> dict:
-        lengths = np.repeat(*np.array(sorted(self.runs[name].items())).reshape(-1, 2).T)
+        lengths = np.array(list(self.runs[name].elements()))
         told = {f"p{p}": float(np.percentile(lengths, p)) if len(lengths) else None for p in (50, 90)}
         return {
             "share": share(self.swapped[name], self.judged[name]),
             "frames": self.swapped[name],
+            "frames_best_explained_by": dict(zip(SWAPS, self.explained[name].tolist(), strict=True)),
             "runs": {"count": len(lengths), **told, "max": int(lengths.max()) if len(lengths) else None},
             "run_lengths": {str(n): count for n, count in sorted(self.runs[name].items())},
         }

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.body.dataset import JSON_NAME, PAIR_FRAMES, PAIR_TAKES, SHARD_GLOB, Column
+from realtime.body.dataset import JSON_NAME, PAIR_FILMED, PAIR_FRAMES, PAIR_TAKES, SHARD_GLOB
 from realtime.body.errors import InputError
-from realtime.body.skeleton import JOINT_COUNT
 
 from ..dataset import PAIRS
 from .reading import read_batches
@@ -19,9 +18,8 @@ COLUMNS = (
     *("time_s", "detected", "xy_norm", "visibility", "landmarks_m"),
     *("quat_wxyz", "pelvis_m", "R_cam_world", "t_cam_m"),
 )
-#: Column that sets may lack: the truth about what hides what, by the depth buffer.
+#: Column that only filmed sets have: the truth about what hides what, by the depth buffer.
 SEEN = "joint_visible"
-_SEEN_COLUMN = Column("bool", (JOINT_COUNT,), "nothing hides the joint and it is inside the picture")
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def read_takes(dataset: PairSet) -> Iterator[Take]:
     """
     wanted = {name: PAIR_FRAMES[name] for name in ("take", *COLUMNS)}
     if SEEN in dataset.info.get("columns", {}).get("frames", {}):
-        wanted[SEEN] = _SEEN_COLUMN
+        wanted[SEEN] = PAIR_FILMED[SEEN]
     ended: set[str] = set()
     for shard in dataset.shards:
         parts: list[dict[str, np.ndarray]] = []
