@@ -112,5 +112,7 @@ def _whole(dataset: PairSet, shard: Path, parts: list[dict[str, np.ndarray]], en
             f"{shard}: the {len(columns['time_s'])} frames of take {name!r} are not what {PAIRS.index_name} lists; "
             "make the pairs again"
         )
+    if (np.diff(columns["time_s"]) <= 0).any():
+        raise InputError(f"{shard}: the times of take {name!r} do not rise; make the pairs again")
     ended.add(name)
     return Take(row, columns)

@@ -7,7 +7,7 @@ are the reference, so errors that all views share vanish and its 2D errors are l
 
 REAL_SOURCE = "the single-person demo of Pose2Sim 0.10.49: 4 cameras, 100 frames at 60 fps, its views triangulated as reference"
 
-#: One value a camera, by the names of `landmark_statistics.headline`; of this clip, lags are frames at 60 fps and what is constant is so over 1.7 s.
+#: One value a camera, by the names of `landmark_statistics.headline`. Lags are frames at 60 fps; constant means over 1.7 s.
 REAL_CLIP: dict[str, list[float]] = {
     "error_pct_median": [1.5, 1.6, 2.2, 0.7],
     "error_pct_p95": [3.9, 54.0, 5.8, 3.1],  # camera 2 lost the person for a few frames

@@ -454,6 +454,13 @@ def test_damage_is_named(tmp_path, spoil, message):
     assert not (tmp_path / "page.html").exists()
 
 
+def test_times_rise(tmp_path):
+    row, frames = a_take("t")
+    frames["time_s"] = np.zeros(T)
+    with pytest.raises(InputError, match=r"frames-00000\.parquet: the times of take 't' do not rise"):
+        inspect(write(tmp_path / "pairs", [(row, frames)]), None)
+
+
 # ---- contact sheets
 def test_contact_sheet_shows_all_pictures_in_their_colours():
     from PIL import Image
