@@ -1,6 +1,6 @@
 """The bodies that are drawn: random adults of Anny (MakeHuman's CC0 assets), made once and kept in the cache folder.
 
-Their mesh is thinned once for all, of 34,000 triangles a quarter stays: a software renderer pays for each (`thin.py`).
+Their mesh is thinned once for all, of 34,000 triangles three in ten stay: a software renderer pays for each (`thin.py`).
 Making them needs the packages anny and torch and some minutes; drawing needs the file only. Never used: Anny's `smpl` and `smplx`
 topologies, which fetch an archive for non-commercial use.
 """
