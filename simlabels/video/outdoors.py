@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .place import Place, car, random_tint
-from .solids import box, column, heading, house, quad, tree
+from .place import Place, random_tint
+from .solids import box, car, column, heading, house, quad, tree
 from .tiles import Tiles
 
 _UP = np.array([0.0, 1.0, 0.0])

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .solids import box, chair, column, heading, sofa, table
+from .solids import bench, box, chair, column, heading, sofa, table
 from .tiles import Tiles
 
 INDOOR_OCCLUDERS = ("desk", "table", "sofa", "chair", "cabinet", "pillar", "screen")
-OUTDOOR_OCCLUDERS = ("hedge", "fence", "trunk", "bench", "car")
+OUTDOOR_OCCLUDERS = ("hedge", "fence", "trunk", "bench")
 
 
 class Place(NamedTuple):
@@ -66,7 +66,7 @@ def random_occluder(rng: np.random.Generator, tiles: Tiles, place: Place, *, out
             size = (rng.uniform(0.4, 0.8), rng.uniform(0.9, 1.9), 0.4)
             return kind, box(place.ground_m + forward * near_m + aside, size, yaw, tint, wood)
         case "pillar":
-            radius_m = rng.uniform(0.08, 0.18)
+            radius_m = rng.uniform(0.05, 0.12)
             return kind, column(base, (radius_m, radius_m), 3.2, tint, tiles.layer("plain"), 12)
         case "screen":
             aside = right * rng.choice([-1, 1]) * rng.uniform(0.5, 0.9)
@@ -77,28 +77,6 @@ def random_occluder(rng: np.random.Generator, tiles: Tiles, place: Place, *, out
         case "fence":
             return kind, box(base, (rng.uniform(1.5, 6.0), rng.uniform(0.6, 1.1), 0.04), yaw, tint, tiles.layer("planks"))
         case "trunk":
-            return kind, column(base, (rng.uniform(0.1, 0.2), 0.1), 5.0, (0.12, 0.08, 0.05), foliage)
-        case "bench":
-            return kind, chair_row(base, rng.uniform(1.2, 2.0), yaw, tint, wood)
+            return kind, column(base, (rng.uniform(0.06, 0.12), 0.06), 5.0, (0.12, 0.08, 0.05), foliage)
         case _:
-            return kind, car(base + forward * 0.5, yaw + np.pi / 2, tint, tiles.layer("plain"))
-
-
-def chair_row(base_m: np.ndarray, width_m: float, yaw_rad: float, tint: np.ndarray, layer: int) -> np.ndarray:
-    """A bench with a back."""
-    forward, _ = heading(yaw_rad)
-    back = box(base_m + forward * 0.2 + [0, 0.5, 0], (width_m, 0.35, 0.04), yaw_rad, tint, layer)
-    return np.concatenate([table(base_m, (width_m, 0.45, 0.45), yaw_rad, tint, layer), back])
-
-
-def car(base_m: np.ndarray, yaw_rad: float, tint: np.ndarray, layer: int) -> np.ndarray:
-    """A car along its heading."""
-    forward, _ = heading(yaw_rad)
-    parts = [
-        box(base_m + [0, 0.25, 0], (1.75, 0.6, 4.2), yaw_rad, tint, layer),
-        box(base_m + [0, 0.85, 0] - 0.2 * forward, (1.5, 0.5, 2.1), yaw_rad, (0.04, 0.05, 0.06), layer),
-        box(base_m + [0, 1.35, 0] - 0.2 * forward, (1.5, 0.04, 2.1), yaw_rad, tint, layer),
-    ]
-    for along in (-1.3, 1.3):
-        parts.append(box(base_m + along * forward, (1.8, 0.55, 0.6), yaw_rad, (0.03, 0.03, 0.03), layer))
-    return np.concatenate(parts)
+            return kind, bench(base, rng.uniform(1.2, 2.0), yaw, tint, wood)

@@ -50,13 +50,19 @@ def _rug(rng: np.random.Generator, tiles: Tiles, ground_m: np.ndarray, yaw: floa
     return quad(corner, forward * length_m, -right * width_m, (1, 1, 1), tiles.layer("rug"), 0)
 
 
+def _beside_each_other(rng: np.random.Generator, span_m: tuple[float, float], apart_m: float, share: float) -> np.ndarray:
+    """Places along a wall, so far apart that what is there does not touch; a share of those that there are room for."""
+    places_m = np.arange(span_m[0] + rng.uniform(0.5, 1) * apart_m, span_m[1] - apart_m / 2, apart_m)
+    return places_m[rng.random(len(places_m)) < share]
+
+
 def _wall_hangings(
     rng: np.random.Generator, tiles: Tiles, foot_m: np.ndarray, inwards: float, span_m: tuple[float, float], height_m: float
 ) -> list[np.ndarray]:
     """Windows, pictures, a door: flat things on a wall whose foot and heading are given; left is positive."""
     forward, right = heading(inwards)
     parts = []
-    for _ in range(int(rng.integers(1, 6))):
+    for place_m in _beside_each_other(rng, span_m, 2.2, 0.75):
         kind = str(rng.choice(["art", "art", "window", "door", "screen"]))
         width_m, tall_m, low_m = {
             "art": (rng.uniform(0.3, 1.4), rng.uniform(0.3, 1.2), rng.uniform(1.0, 1.6)),
@@ -65,7 +71,7 @@ def _wall_hangings(
             "screen": (rng.uniform(0.9, 1.5), rng.uniform(0.5, 0.8), rng.uniform(0.9, 1.2)),
         }[kind]
         tall_m = min(tall_m, height_m - low_m - 0.1)
-        middle = foot_m - right * rng.uniform(*span_m) + _UP * low_m
+        middle = foot_m - right * place_m + _UP * low_m
         tint = random_tint(rng, 0.05, 0.8)
         parts.append(box(middle, (width_m + 0.1, tall_m + 0.06, 0.04), inwards, tint, tiles.layer("wood")))
         layer, shown = {
@@ -85,10 +91,10 @@ def _furniture(
     """What stands before a wall, its back to it."""
     forward, right = heading(inwards)
     parts = []
-    for _ in range(int(rng.integers(0, 5))):
+    for place_m in _beside_each_other(rng, span_m, 2.2, 0.65):
         kind = str(rng.choice(["cabinet", "books", "sofa", "table", "chair", "plant", "lamp"]))
         tint, wood = random_tint(rng, 0.05, 0.8, 0.3), tiles.layer("wood")
-        at = foot_m - right * rng.uniform(*span_m)
+        at = foot_m - right * place_m
         match kind:
             case "cabinet":
                 size = (rng.uniform(0.5, 2.0), rng.uniform(0.5, 2.1), rng.uniform(0.35, 0.6))

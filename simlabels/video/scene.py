@@ -88,7 +88,7 @@ def _random_light(
     if outdoor:
         colour, ambient = ([1.0, 0.95, 0.85] * colour, [0.9, 1.0, 1.15] * ambient)
         colour = colour * (rng.uniform(0.05, 0.35) if covered else 1.5)
-    exposure, low_light = float(rng.uniform(0.4, 1.05)), bool(rng.random() < LOW_LIGHT_SHARE)
+    exposure, low_light = float(rng.uniform(0.5, 1.4)), bool(rng.random() < LOW_LIGHT_SHARE)
     if low_light:
         exposure *= float(rng.uniform(0.08, 0.35))
     gain = exposure / float(

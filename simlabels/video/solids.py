@@ -142,3 +142,23 @@ def house(base_m: Vector, size_m: Vector, yaw_rad: float, tint: Vector, roof: Ve
         gable[2, :3] = ridge + side * left * width / 2
         parts.append(gable)
     return np.concatenate(parts)
+
+
+def bench(base_m: Vector, width_m: float, yaw_rad: float, tint: Vector, layer: int) -> np.ndarray:
+    """A bench with a back."""
+    forward, base = heading(yaw_rad)[0], np.asarray(base_m, float)
+    back = box(base + forward * 0.2 + [0, 0.5, 0], (width_m, 0.35, 0.04), yaw_rad, tint, layer)
+    return np.concatenate([table(base, (width_m, 0.45, 0.45), yaw_rad, tint, layer), back])
+
+
+def car(base_m: Vector, yaw_rad: float, tint: Vector, layer: int) -> np.ndarray:
+    """A car along its heading."""
+    forward, base = heading(yaw_rad)[0], np.asarray(base_m, float)
+    parts = [
+        box(base + [0, 0.25, 0], (1.75, 0.6, 4.2), yaw_rad, tint, layer),
+        box(base + [0, 0.85, 0] - 0.2 * forward, (1.5, 0.5, 2.1), yaw_rad, (0.04, 0.05, 0.06), layer),
+        box(base + [0, 1.35, 0] - 0.2 * forward, (1.5, 0.04, 2.1), yaw_rad, tint, layer),
+    ]
+    for along in (-1.3, 1.3):
+        parts.append(box(base + along * forward, (1.8, 0.55, 0.6), yaw_rad, (0.03, 0.03, 0.03), layer))
+    return np.concatenate(parts)

@@ -102,6 +102,8 @@ class Stage:
         """
         if self._people is None or self._scene is None:
             raise ValueError("set_people and set_scene come before draw")
+        if len(poses) != len(self._people.people):
+            raise ValueError(f"there are {len(self._people.people)} people on the stage, and {len(poses)} poses were given")
         stands = self._last is not None and all(map(np.array_equal, self._last, camera))
         self._last = Camera(*(np.array(x) for x in camera))
         if not stands:

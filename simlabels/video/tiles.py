@@ -128,7 +128,7 @@ def _sand(rng: np.random.Generator) -> np.ndarray:
 
 
 def _sky(rng: np.random.Generator) -> np.ndarray:
-    cover = rng.uniform(0.25, 0.75)
+    cover = rng.uniform(0.2, 0.6)
     cloud = ((_clouds(rng, 2, 1, 2) - cover) * 4).clip(0, 1)
     return 0.62 + 0.38 * cloud[..., None] * [1.0, 0.95, 0.85]
 
