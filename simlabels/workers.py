@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 ATTEMPTS = 3
 #: Jobs handed to each worker: one in hand, one waiting, so that it need not wait while results are written.
@@ -29,6 +29,12 @@ class WorkerLost(Exception):
     def __init__(self, in_hand: bool = True):
         super().__init__(in_hand)
         self.in_hand = in_hand
+
+
+class _Raised(NamedTuple):
+    """In place of a result."""
+
+    error: Exception
 
 
 class Workers(ABC):
@@ -73,7 +79,7 @@ class Workers(ABC):
         self.close()
 
     def run(self, jobs: Sequence) -> Iterator:
-        """Results of `jobs` in their order."""
+        """Results of `jobs` in their order; one that ended with an exception raises it when its turn comes."""
         waiting, flying, lost, ready = deque(range(len(jobs))), {}, Counter(), {}
         for following in range(len(jobs)):
             while following not in ready:
@@ -91,7 +97,12 @@ class Workers(ABC):
                             insort(waiting, number)
                         else:
                             ready[number] = self._given_up(jobs[number])
-            yield ready.pop(following)
+                    except Exception as error:
+                        ready[number] = _Raised(error)
+            result = ready.pop(following)
+            if isinstance(result, _Raised):
+                raise result.error
+            yield result
 
 
 class LocalWorkers(Workers):

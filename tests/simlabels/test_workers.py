@@ -64,9 +64,9 @@ def test_a_worker_killed_between_two_runs(workers):
     assert not again & pids
 
 
-def test_errors_come_back_as_they_are(workers):
-    results = workers.run([("double", 1), ("complain", "clip a has no frames"), ("double", 2)])
-    assert next(results) == 2
+def test_errors_come_back_as_they_are_and_in_their_turn(workers):
+    results = workers.run([("wait", 0.5), ("complain", "clip a has no frames"), ("double", 2)])
+    assert next(results) == 0.5
     with pytest.raises(InputError, match=r"^clip a has no frames$"):
         next(results)
 
