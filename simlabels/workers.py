@@ -114,8 +114,8 @@ class LocalWorkers(Workers):
 
     def __init__(self, work: Callable[[Any], Any], given_up: Callable[[Any], Any], count: int):
         super().__init__(given_up)
-        # Workers compute on one core each; without this every one of them starts a BLAS thread per core.
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        # Workers compute on one core each; without this every one of them starts a thread per core for algebra, and one for drawing.
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM_THREADS"):
             os.environ.setdefault(name, "1")
         self._work = work
         self._processes = [_Process() for _ in range(count)]

@@ -104,8 +104,8 @@ def make_video(
     kept = writer.done
     todo = [stretch for stretch in plan if stretch.take not in kept]
     on_start(len(plan), len(plan) - len(todo))
-    motions = _Motions(labels)
-    work = [_job(stretch, motions, seconds, filming, bodies) for stretch in todo]
+    motions = Motions(labels)
+    work = [job_of(stretch, motions, seconds, filming, bodies) for stretch in todo]
     skipped: dict[str, str] = {}
     with workers or local_workers(jobs) as crew:
         for filmed in crew.run(work):
@@ -178,7 +178,7 @@ def _count(rows: list[dict]) -> dict[str, int]:
     return {"takes": len(rows), "frames": sum(row["frames"] for row in rows), "detected": detected}
 
 
-class _Motions:
+class Motions:
     """Motion of a label dataset, 40 bytes a joint and frame: all of it in memory, for it is looked up again and again."""
 
     def __init__(self, labels: Path):
@@ -200,7 +200,7 @@ class _Motions:
         return ClipMotion(clip.clip, self._quat[rows], self._pelvis_m[rows], self._rest_m[clip.clip], clip.fps, first)
 
 
-def _job(stretch: Stretch, motions: _Motions, seconds: float, filming: Filming, bodies: Path) -> Job:
+def job_of(stretch: Stretch, motions: Motions, seconds: float, filming: Filming, bodies: Path) -> Job:
     motion = motions.stretch(stretch.clip, stretch.first, stretch.last)
     other = None
     if stretch.other is not None:

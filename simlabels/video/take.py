@@ -98,6 +98,7 @@ def stage_take(bodies: Bodies, motion: ClipMotion, spec: TakeSpec, other: ClipMo
         floor_m=0.0,
         extent_m=float(np.ptp(pose.pelvis_m[:, [0, 2]], axis=0).max()),
         occluders=occluders,
+        camera_distance_m=camera.look["distance_m"],
     )
     sensor = Sensor(rng, spec.size_px)
     shutter_s = float(rng.uniform(0.2, 0.6) / 30) if blur else 0.0
