@@ -1,5 +1,6 @@
 """Where the camera stands and how it moves: drawn at random around the person, as phones, webcams and tripods are."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,8 @@ class Camera(NamedTuple):
         return pixels[..., :2] / pixels[..., 2:], at[..., 2]
 
 
-class CameraPath(NamedTuple):
+@dataclass(frozen=True)
+class CameraPath:
     """The camera of a take."""
 
     K_px: np.ndarray  # (3, 3)
@@ -38,7 +40,7 @@ class CameraPath(NamedTuple):
     azimuth_rad: float  # direction from the person to the camera, about the vertical, from +Z towards +X
     look: dict[str, Any]  # what was drawn, for the take's record
 
-    def __getitem__(self, i: int) -> Camera:  # type: ignore[override]
+    def __getitem__(self, i: int) -> Camera:
         return Camera(self.K_px, self.R_cam_world[i], self.t_cam_m[i])
 
 

@@ -35,7 +35,8 @@ class TakeSpec(NamedTuple):
     rate_Hz: float | None = None  # of even frame times; None: drawn, and as uneven as those of cheap cameras
 
 
-class Pose(NamedTuple):
+@dataclass(frozen=True)
+class Pose:
     """Somebody at every picture of a take, world."""
 
     R_local: np.ndarray  # (N, 24, 3, 3)
@@ -43,7 +44,7 @@ class Pose(NamedTuple):
     pelvis_m: np.ndarray  # (N, 3)
     joints_m: np.ndarray  # (N, 24, 3)
 
-    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
+    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         return self.R_global[i], self.joints_m[i]
 
 

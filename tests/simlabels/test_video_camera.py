@@ -107,8 +107,8 @@ def test_sensor_adds_the_noise_that_it_says():
         if sensor.jpeg_quality == 100:
             assert picture.astype(float).std() == pytest.approx(sensor.noise, abs=0.4)
         assert sensor.look == {"noise": sensor.noise, "jpeg_quality": sensor.jpeg_quality}
-    again = [Sensor(np.random.default_rng(5), (160, 120))(grey) for _ in range(2)]
-    np.testing.assert_array_equal(*again)
+    first, again = (Sensor(np.random.default_rng(5), (160, 120))(grey) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
 
 
 def test_motion_between_frames():
@@ -172,6 +172,7 @@ def test_plan_covers_test_clips_whole_by_each_view_and_training_clips_again_and_
         assert t.last - t.first + 1 <= 240
         assert 0 <= t.first < t.last < t.clip.frames
         assert t.clip.clip != "short"
+        assert t.other is not None
         assert t.other[0].split == t.clip.split  # nobody of the test set stands beside somebody of the training set
         if t.clip.clip == "c":
             shown[t.first : t.last + 1] += 1
