@@ -86,7 +86,9 @@ def load_bodies(path: Path | None = None, *, notify: Callable[[str], None] = lam
             phenotypes=tuple(json.loads(str(z["phenotypes"]))),
         )
     except (OSError, ValueError, EOFError, KeyError) as error:
-        raise InputError(f"{path} is no file of bodies of this version; remove it, and leave out --bodies to have them made") from error
+        raise InputError(
+            f"{path} is no file of bodies of this version; remove it, and leave out --bodies to have them made"
+        ) from error
 
 
 def make_bodies(path: Path, count: int = BODY_COUNT, seed: int = 0) -> None:
