@@ -56,8 +56,7 @@ def inverse_kinematics(body: Body, joints_m: np.ndarray, R_joints: np.ndarray | 
         every = max(1, len(joints_m) // CALIBRATION_FRAMES)
         some = targets._replace(point_m=targets.point_m[::every].copy(), R_segment=targets.R_segment[::every].copy())
         for _ in range(2):
-            # Frames apart: going on as before overshoots into poses from which the last digit decides what comes.
-            _place_landmarks(solve(some, limits, q0, tree, every == 1)[0], some, tree)
+            _place_landmarks(solve(some, limits, q0, tree, True)[0], some, tree)
     return Kinematics(*solve(targets, limits, q0, tree))
 
 

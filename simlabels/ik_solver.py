@@ -13,7 +13,7 @@ from numba import njit
 from .ik_equations import empty_frame, miss, normal_equations
 from .newton import cholesky_solve
 
-MAX_STEPS, MAX_STEPS_FIRST = 8, 60
+MAX_STEPS, MAX_STEPS_WHOLE = 8, 60
 TOLERANCE = 1e-4  # relative decrease of the cost
 SMALL_STEP = 1e-3  # rad, m: Newton's next step would be its square, which nobody can see
 PRIOR_NEUTRAL, PRIOR_LAST = 1e-5, 3e-5  # m2/rad2: only decide what the points do not show
@@ -73,8 +73,12 @@ def _step(q, y, limits):
 
 
 @njit(cache=True)
-def solve(targets, limits, q0, tree, flows=True):
-    """Reduced positions (T, 38), rms distance (T,), steps (T,); `flows`: frames are close enough that joints go on as they went."""
+def solve(targets, limits, q0, tree, apart=False):
+    """Reduced positions (T, 38), rms distance (T,), steps (T,).
+
+    Frames that follow each other start where joints go on as they went. Frames far `apart` do not, and like the first one each is
+    solved until it stands still: what is calibrated on them must not hang on the way there.
+    """
     T, n = targets.point_m.shape[0], 6 + limits.lower.size
     out, rms, steps = np.zeros((T, n + 1)), np.zeros(T), np.zeros(T, np.int64)
     H, g, y = np.zeros((n, n)), np.zeros(n), np.zeros(n)
@@ -83,11 +87,12 @@ def solve(targets, limits, q0, tree, flows=True):
     for t in range(T):
         damping, best = 1e-6, 1e300
         last = q.copy()
-        if flows and t > 1:  # half the steps at 30 frames a second
+        if t > 1 and not apart:  # half the steps at 30 frames a second
             for i in range(7, n + 1):
                 q[i] = min(max(2 * q[i] - out[t - 2, i], limits.lower[i - 7]), limits.upper[i - 7])
             q[:3] = 2 * q[:3] - out[t - 2, :3]
-        limit = MAX_STEPS if t > 0 else MAX_STEPS_FIRST
+        whole = apart or t == 0
+        limit = MAX_STEPS_WHOLE if whole else MAX_STEPS
         keep = PRIOR_LAST if t > 0 else 0.0
         for step in range(limit + 1):
             cost, distance = miss(t, q, last, keep, targets, limits, PRIOR_NEUTRAL, tree, frame)
@@ -99,7 +104,7 @@ def solve(targets, limits, q0, tree, flows=True):
                 best = 1e300
                 continue
             rms[t], steps[t] = distance, step
-            if step == limit or (best - cost < TOLERANCE * (cost + 1e-9) and step > 0):
+            if step == limit or (not whole and best - cost < TOLERANCE * (cost + 1e-9) and step > 0):
                 break
             best, damping = cost, max(damping * 0.3, 1e-9)
             good[:] = q
