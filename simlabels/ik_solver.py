@@ -13,7 +13,7 @@ from numba import njit
 from .ik_equations import empty_frame, miss, normal_equations
 from .newton import cholesky_solve
 
-MAX_STEPS, MAX_STEPS_WHOLE = 8, 60
+MAX_STEPS, MAX_STEPS_WHOLE = 20, 60
 TOLERANCE = 1e-4  # relative decrease of the cost
 SMALL_STEP = 1e-3  # rad, m: Newton's next step would be its square, which nobody can see
 PRIOR_NEUTRAL, PRIOR_LAST = 1e-5, 3e-5  # m2/rad2: only decide what the points do not show
