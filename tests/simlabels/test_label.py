@@ -110,7 +110,7 @@ def test_the_mirrored_motion_has_mirrored_labels(the_body, labels, motion):
     mirrored = label_clip(the_body, replace(motion, R_local=R, pelvis_m=motion.pelvis_m @ S))
     back = mirrored.frames["activation"][:, list(muscle_mirror())]
     assert np.abs(labels.frames["activation"] - mirrored.frames["activation"]).mean() > 0.003  # the motion is not symmetric
-    assert np.abs(back - labels.frames["activation"]).mean() < 0.001
+    assert np.abs(back - labels.frames["activation"]).mean() < 0.002
     np.testing.assert_allclose(mirrored.frames["grf_BW"][:, ::-1] @ S, labels.frames["grf_BW"], atol=0.004)
     np.testing.assert_allclose(mirrored.frames["contact"][:, [2, 3, 0, 1]], labels.frames["contact"], atol=0.05)
 
