@@ -13,7 +13,7 @@ from numba import njit
 from .ik_equations import empty_frame, miss, normal_equations
 from .newton import cholesky_solve
 
-MAX_STEPS, MAX_STEPS_WHOLE = 20, 60
+MAX_STEPS, MAX_STEPS_FIRST = 20, 60
 TOLERANCE = 1e-4  # relative decrease of the cost
 SMALL_STEP = 1e-3  # rad, m: Newton's next step would be its square, which nobody can see
 PRIOR_NEUTRAL, PRIOR_LAST = 1e-5, 3e-5  # m2/rad2: only decide what the points do not show
@@ -92,7 +92,7 @@ def solve(targets, limits, q0, tree, apart=False):
                 q[i] = min(max(2 * q[i] - out[t - 2, i], limits.lower[i - 7]), limits.upper[i - 7])
             q[:3] = 2 * q[:3] - out[t - 2, :3]
         whole = apart or t == 0
-        limit = MAX_STEPS_WHOLE if whole else MAX_STEPS
+        limit = MAX_STEPS_FIRST if t == 0 else MAX_STEPS
         keep = PRIOR_LAST if t > 0 else 0.0
         for step in range(limit + 1):
             cost, distance = miss(t, q, last, keep, targets, limits, PRIOR_NEUTRAL, tree, frame)
