@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,7 +108,7 @@ def make_video(
     motions = Motions(labels)
     work = [job_of(stretch, motions, seconds, filming, bodies) for stretch in todo]
     skipped: dict[str, str] = {}
-    with workers or local_workers(jobs) as crew:
+    with nullcontext(workers) if workers else local_workers(jobs) as crew:  # who is given belongs to the caller
         for filmed in crew.run(work):
             if filmed.error is None:
                 writer.add(filmed.row, filmed.frames)
