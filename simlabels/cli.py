@@ -1,4 +1,4 @@
-"""biohuman-labels: motion capture and rendered pairs to training datasets."""
+"""biohuman-labels: motion capture to training datasets: muscles by simulation, video by drawing."""
 
 import argparse
 import sys
@@ -22,7 +22,6 @@ examples:
   biohuman-labels verify --reference my_laboratory
   biohuman-labels body --report --plot moment_arms.svg
   biohuman-labels video ~/biohuman-data/labels --out ~/biohuman-data/video --jobs 2
-  biohuman-labels pairs rendered_pairs --labels ~/biohuman-data/labels --out ~/biohuman-data/pairs
 """
 
 
@@ -45,7 +44,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_make(commands)
-    add_pairs(commands)
     add_smpl_body(commands)
     add_verify(commands)
     add_inspect(commands)
@@ -221,7 +219,7 @@ def add_inspect(commands) -> None:
         description="One self-contained page without scripts. Labels: coverage, ranges, residuals, reasons of rejection, worst clips, "
         "plots. Pairs: the front end's errors, beside those on real video.",
     )
-    p.add_argument("folder", type=Path, metavar="DIR", help="folder that `make`, `video` or `pairs` wrote")
+    p.add_argument("folder", type=Path, metavar="DIR", help="folder that `make` or `video` wrote")
     p.add_argument("--out", type=Path, metavar="FILE", help="page to write (default: DIR/inspect.html)")
     p.add_argument("--json", action="store_true", help="print the figures as one JSON object; a page only where --out says")
     p.set_defaults(run=run_inspect)
@@ -338,29 +336,6 @@ def run_make(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return 1
-
-
-def add_pairs(commands) -> None:
-    from .pairs import FRONTEND
-
-    p = commands.add_parser("pairs", help="rendered pairs (train.npz, val.npz, test.npz) to a Parquet dataset")
-    p.add_argument("folder", type=Path, metavar="NPZ_DIR", help="folder with train.npz, val.npz, test.npz")
-    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; complete shards there are kept")
-    p.add_argument(
-        "--labels", type=Path, metavar="DIR", help="label dataset of the clips: turns each take's world to its clip's"
-    )
-    p.add_argument("--frontend", default=FRONTEND, help="what found the landmarks (default: %(default)s)")
-    p.set_defaults(run=run_pairs)
-
-
-def run_pairs(args: argparse.Namespace) -> int:
-    from .pairs import convert_pairs
-
-    counts = convert_pairs(args.folder, args.out, args.frontend, args.labels)
-    for split, n in counts.items():
-        print(f"{split}: {n['takes']} takes, {n['frames']} frames, {n['detected']} with a detection")
-    print(f"written to {args.out}")
-    return 0
 
 
 def add_smpl_body(commands) -> None:

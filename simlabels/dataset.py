@@ -20,7 +20,6 @@ from realtime.body.dataset import (
     LABEL_FRAMES,
     LABEL_SCHEMA,
     LABEL_SPREAD,
-    PAIR_FILMED,
     PAIR_FRAMES,
     PAIR_SCHEMA,
     PAIR_TAKES,
@@ -47,7 +46,6 @@ class Layout:
 LABELS = Layout(schema=LABEL_SCHEMA, key="clip", index_name="clips.parquet", index=LABEL_CLIPS, frames=LABEL_FRAMES)
 LABELS_WITH_SPREAD = replace(LABELS, frames=LABEL_FRAMES | LABEL_SPREAD)
 PAIRS = Layout(schema=PAIR_SCHEMA, key="take", index_name="takes.parquet", index=PAIR_TAKES, frames=PAIR_FRAMES)
-FILMED = replace(PAIRS, frames=PAIR_FRAMES | PAIR_FILMED)
 
 
 def fingerprint(settings: dict) -> str:

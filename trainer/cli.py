@@ -15,7 +15,7 @@ EXAMPLES = """examples:
   biohuman-train evaluate runs/teacher runs/student student.onnx --data ~/biohuman-data --json
   biohuman-train evaluate student.onnx --video cam01.mp4 cam02.mp4 --reference trial.trc --calibration calib.toml
 
-DATA holds two datasets: DATA/labels (biohuman-labels make) and DATA/pairs (biohuman-labels pairs).
+DATA holds two datasets: DATA/labels (biohuman-labels make) and DATA/video (biohuman-labels video).
 A run that was interrupted goes on when the same command is given again. TensorBoard: tensorboard --logdir runs
 """
 
@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     skeleton = commands.add_parser(
         "skeleton", help="write the mean skeleton of the training takes (realtime/body/rest_skeleton.csv)"
     )
-    skeleton.add_argument("--data", type=Path, required=True, help="folder with pairs/")
+    skeleton.add_argument("--data", type=Path, required=True, help="folder with video/")
     skeleton.add_argument("--out", type=Path, required=True, help="file to write (.csv)")
     skeleton.set_defaults(run_command=run_skeleton)
     export = commands.add_parser("export", help="write a student as one self-describing ONNX file")
@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     export.set_defaults(run_command=run_export)
     judge = commands.add_parser("evaluate", help="print the table of errors beside naive rows")
     judge.add_argument("models", nargs="+", metavar="MODEL", help="run folders and .onnx files")
-    judge.add_argument("--data", type=Path, help="folder with labels/ and pairs/")
+    judge.add_argument("--data", type=Path, help="folder with labels/ and video/")
     judge.add_argument("--split", default="test", choices=["val", "test"], help="whose takes (default: test)")
     judge.add_argument(
         "--video", type=Path, nargs="+", help="videos of one trial, one a camera, named as in the calibration (cam01 ...)"
@@ -59,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def add_train(commands, name: str, what: str) -> None:
     p = commands.add_parser(name, help=what)
-    p.add_argument("--data", type=Path, required=True, help="folder with labels/ and pairs/")
+    p.add_argument("--data", type=Path, required=True, help="folder with labels/ and video/")
     p.add_argument("--out", type=Path, required=True, help="run folder; an interrupted run there is resumed")
     p.add_argument("--steps", type=int, help="optimiser steps")
     p.add_argument("--seed", type=int, default=0)
@@ -79,7 +79,7 @@ def run_train(args: argparse.Namespace) -> int:
 
     steps = {} if args.steps is None else {"steps": args.steps}
     config = TrainConfig(seed=args.seed, threads=args.threads, **steps)
-    data = TrainingData(args.data / "labels", args.data / "pairs")
+    data = TrainingData(args.data / "labels", args.data / "video")
     if args.command == "teacher":
         done = train_teacher(data, args.out, TeacherConfig(), WindowConfig(), LossConfig(), config)
     else:
@@ -92,7 +92,7 @@ def run_train(args: argparse.Namespace) -> int:
 def run_skeleton(args: argparse.Namespace) -> int:
     from .rest_skeleton import write_rest_skeleton
 
-    write_rest_skeleton(args.data / "pairs", args.out)
+    write_rest_skeleton(args.data / "video", args.out)
     return 0
 
 
@@ -119,7 +119,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         print_video(result)
     else:
         if not args.data:
-            raise BioHumanError("evaluate wants --data DIR (with labels/ and pairs/) or --video FILE...")
+            raise BioHumanError("evaluate wants --data DIR (with labels/ and video/) or --video FILE...")
         from .evaluate import evaluate
 
         result = evaluate(args.models, args.data, args.split)

@@ -58,10 +58,10 @@ class TestSet:
 def load_split(data: Path, split: str) -> tuple[TestSet, list[Take], list[Clip]]:
     """The takes of a split, and the training takes and clips that naive rows are fitted on."""
     clips = load_clips(data / "labels")
-    takes = [t for t in load_takes(data / "pairs", clips) if t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24]
+    takes = [t for t in load_takes(data / "video", clips) if t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24]
     test = [t for t in takes if t.split == split]
     if not test:
-        raise InputError(f"{data / 'pairs'} has no takes of the split {split!r}")
+        raise InputError(f"{data / 'video'} has no takes of the split {split!r}")
     return TestSet(takes=test), [t for t in takes if t.split == "train"], [c for c in clips.values() if c.split == "train"]
 
 

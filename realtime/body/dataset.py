@@ -12,7 +12,7 @@ from .muscles import MUSCLE_COUNT as M
 from .skeleton import JOINT_COUNT as J
 
 LABEL_SCHEMA = "biohuman.labels/1"
-PAIR_SCHEMA = "biohuman.pairs/1"
+PAIR_SCHEMA = "biohuman.pairs/2"
 
 JSON_NAME = "dataset.json"
 SHARD_GLOB = "frames-*.parquet"
@@ -67,6 +67,8 @@ REJECT_REASONS = ("ik", "force", "moment", "reserve", "solver", "contact_elsewhe
 PAIR_TAKES: dict[str, Column] = {
     "take": Column("str", (), "name of the take"),
     "clip": Column("str", (), "clip of the label dataset that is performed"),
+    "mirrored": Column("bool", (), "left is right in what is performed, and so in the labels that belong to it"),
+    "upper_clip": Column("str", (), "clip that the upper body performs; no label belongs to the two. Empty: the same clip"),
     "subject": Column("str", (), "whose motion"),
     "split": Column("str", (), "train, val or test"),
     "frames": Column("int64", (), "number of frames"),
@@ -93,8 +95,5 @@ PAIR_FRAMES: dict[str, Column] = {
     "pelvis_m": Column("float32", (3,), "truth: pelvis joint, world"),
     "R_cam_world": Column("float32", (3, 3), "truth: turns world axes into camera axes"),
     "t_cam_m": Column("float32", (3,), "truth: x_cam = R_cam_world x_world + t_cam"),
-}
-#: Pairs that were filmed by `biohuman-labels video`: one more column of the frames.
-PAIR_FILMED: dict[str, Column] = {
     "joint_visible": Column("bool", (J,), "truth: the joint is in the picture, with nothing before it"),
 }

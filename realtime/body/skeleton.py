@@ -23,6 +23,8 @@ JOINT_COUNT = len(JOINTS)
 
 #: JOINT_MIRROR[j] is the joint that j becomes in a mirrored world.
 JOINT_MIRROR: tuple[int, ...] = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
+#: Joints above the waist: what may perform another clip than the legs do.
+UPPER_BODY: tuple[int, ...] = (9, *range(12, JOINT_COUNT))
 
 REST_STATURE_M = 1.70
 

@@ -13,7 +13,7 @@ from realtime.body.landmarks import LIMB_POINTS
 from realtime.body.rotations import from_quat_wxyz
 from realtime.body.skeleton import JOINTS, forward_kinematics, offsets_of
 
-from .pairs_reading import SEEN, Take
+from .pairs_reading import Take
 
 _LANDMARK, _JOINT = (list(column) for column in zip(*LIMB_POINTS, strict=True))
 LIMBS = tuple(JOINTS[joint] for joint in _JOINT)
@@ -37,7 +37,7 @@ class TakeErrors:
     time_s: np.ndarray  # (T,)
     detected: np.ndarray  # (T,) bool
     inside: np.ndarray  # (T, 12) bool: the true joint is inside the picture
-    seen: np.ndarray | None  # (T, 12) bool: nothing hides it, by depth buffer
+    seen: np.ndarray  # (T, 12) bool: nothing hides it, by depth buffer
     error_pct: np.ndarray  # (T, 12, 2): right, down
     exchanged_pct: np.ndarray  # (T, 12): distance to the landmark of the other side
     visibility: np.ndarray  # (T, 12): what the front end says
@@ -88,7 +88,7 @@ def take_errors(take: Take) -> TakeErrors:
         time_s=c["time_s"],
         detected=c["detected"],
         inside=inside,
-        seen=c[SEEN][:, _JOINT] if SEEN in c else None,
+        seen=c["joint_visible"][:, _JOINT],
         error_pct=error_pct,
         exchanged_pct=np.linalg.norm(exchanged, axis=-1),
         visibility=np.where(c["detected"][:, None], c["visibility"][:, _LANDMARK], np.nan),

@@ -134,11 +134,10 @@ class BySeen:
         gross = distance_pct > GROSS_PCT
         _add_by(self.told, bins, distance_pct)
         self.told_gross += np.bincount(bins[gross], minlength=len(VISIBILITIES))
-        if errors.seen is not None:
-            hidden = (~errors.seen[known]).astype(int)
-            _add_by(self.shown, hidden, distance_pct)
-            self.shown_gross += np.bincount(hidden[gross], minlength=2)
-            self.shown_low += np.bincount(hidden[visibility < 0.5], minlength=2)
+        hidden = (~errors.seen[known]).astype(int)
+        _add_by(self.shown, hidden, distance_pct)
+        self.shown_gross += np.bincount(hidden[gross], minlength=2)
+        self.shown_low += np.bincount(hidden[visibility < 0.5], minlength=2)
 
     def figures(self) -> dict:
         told, shown = ([summary(h, i) for i in range(len(h.channels))] for h in (self.told, self.shown))
@@ -154,9 +153,7 @@ class BySeen:
                     "visibility_below_half_share": share(self.shown_low[i], shown[i]["count"]),
                 }
                 for i, name in enumerate(self.shown.channels)
-            }
-            if self.shown.counts.any()
-            else None,
+            },
         }
 
 

@@ -184,18 +184,17 @@ def _visibility(f: dict) -> str:
     ]
     head = ("visibility", "joints", "2D median, %", "95 %", "99 %", f"> {GROSS_PCT:g} %")
     lines = ["<h3>By visibility</h3>", note("What the front end says of a joint, 0 to 1."), table(head, rows)]
-    if shown := f["by_depth_buffer"]:
-        rows = [
-            (
-                name,
-                v["count"],
-                *(short(v[p]) for p in ("p50", "p95", "p99")),
-                _percent(v["gross_share"]),
-                _percent(v["visibility_below_half_share"]),
-            )
-            for name, v in shown.items()
-        ]
-        lines.append(table(("by depth buffer", *head[1:], "visibility < 0.5"), rows))
+    rows = [
+        (
+            name,
+            v["count"],
+            *(short(v[p]) for p in ("p50", "p95", "p99")),
+            _percent(v["gross_share"]),
+            _percent(v["visibility_below_half_share"]),
+        )
+        for name, v in f["by_depth_buffer"].items()
+    ]
+    lines.append(table(("by depth buffer", *head[1:], "visibility < 0.5"), rows))
     return "\n".join(lines)
 
 

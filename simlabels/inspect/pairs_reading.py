@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.body.dataset import JSON_NAME, PAIR_FILMED, PAIR_FRAMES, PAIR_TAKES, SHARD_GLOB
+from realtime.body.dataset import JSON_NAME, PAIR_FRAMES, PAIR_TAKES, SHARD_GLOB
 from realtime.body.errors import InputError
 
 from ..dataset import PAIRS
@@ -16,10 +16,8 @@ from .reading import read_batches
 #: What is read of a frame.
 COLUMNS = (
     *("time_s", "detected", "xy_norm", "visibility", "landmarks_m"),
-    *("quat_wxyz", "pelvis_m", "R_cam_world", "t_cam_m"),
+    *("quat_wxyz", "pelvis_m", "R_cam_world", "t_cam_m", "joint_visible"),
 )
-#: Column that only filmed sets have: the truth about what hides what, by the depth buffer.
-SEEN = "joint_visible"
 
 
 @dataclass(frozen=True)
@@ -83,8 +81,6 @@ def read_takes(dataset: PairSet) -> Iterator[Take]:
         InputError: a shard that cannot be read, or whose frames are not those that takes.parquet lists.
     """
     wanted = {name: PAIR_FRAMES[name] for name in ("take", *COLUMNS)}
-    if SEEN in dataset.info.get("columns", {}).get("frames", {}):
-        wanted[SEEN] = PAIR_FILMED[SEEN]
     ended: set[str] = set()
     for shard in dataset.shards:
         parts: list[dict[str, np.ndarray]] = []

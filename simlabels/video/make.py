@@ -15,7 +15,7 @@ from realtime.body.landmarks import LANDMARK_COUNT
 from realtime.body.skeleton import JOINT_COUNT
 
 from ..cluster import software
-from ..dataset import FILMED, DatasetWriter, file_sha256, read_frames
+from ..dataset import PAIRS, DatasetWriter, file_sha256, read_frames
 from ..workers import ATTEMPTS, LocalWorkers, Workers
 from .bodies import Bodies, bodies_path, load_bodies
 from .motion import ClipMotion
@@ -41,8 +41,8 @@ class Job(NamedTuple):
     """One take to film; everything that a process elsewhere must know."""
 
     stretch: Stretch
-    motion: ClipMotion
-    other: ClipMotion | None
+    motion: ClipMotion  # as it is performed: mirrored, recombined
+    other: ClipMotion
     filming: Filming
     bodies: Path
 
@@ -101,7 +101,7 @@ def make_video(
     load_bodies(bodies, notify=notify)  # made here if need be, not by every process
     chosen = _choose(list_label_clips(labels), clips, splits)
     plan = plan_takes(chosen, frames=frames, views=views, seed=seed, seconds=seconds)
-    writer = DatasetWriter(out, FILMED, _settings(labels, filming, bodies, frames, views, seed, seconds, clips, splits))
+    writer = DatasetWriter(out, PAIRS, _settings(labels, filming, bodies, frames, views, seed, seconds, clips, splits))
     kept = writer.done
     todo = [stretch for stretch in plan if stretch.take not in kept]
     on_start(len(plan), len(plan) - len(todo))
@@ -202,12 +202,15 @@ class Motions:
 
 
 def job_of(stretch: Stretch, motions: Motions, seconds: float, filming: Filming, bodies: Path) -> Job:
+    def from_(clip: Clip, first: int) -> ClipMotion:
+        return motions.stretch(clip, first, min(clip.frames - 1, first + round(seconds * clip.fps)))
+
     motion = motions.stretch(stretch.clip, stretch.first, stretch.last)
-    other = None
-    if stretch.other is not None:
-        clip, first = stretch.other
-        other = motions.stretch(clip, first, min(clip.frames - 1, first + round(seconds * clip.fps)))
-    return Job(stretch, motion, other, filming, bodies)
+    if stretch.upper is not None:
+        motion = motion.with_upper_body_of(from_(*stretch.upper))
+    if stretch.mirrored:
+        motion = motion.mirrored()
+    return Job(stretch, motion, from_(*stretch.other), filming, bodies)
 
 
 # ---- who does the work
@@ -282,6 +285,8 @@ def _row(take: Take, job: Job, frontend: str, seen: list) -> dict[str, Any]:
     return {
         "take": spec.take,
         "clip": job.stretch.clip.clip,
+        "mirrored": job.stretch.mirrored,
+        "upper_clip": job.stretch.upper[0].clip if job.stretch.upper else "",
         "subject": spec.subject,
         "split": spec.split,
         "frames": len(seen),

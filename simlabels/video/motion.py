@@ -1,10 +1,11 @@
 """A labelled clip at any moment of time: what is performed before the camera. World: the label's, Y up, metres."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from realtime.body.rotations import from_quat_wxyz
+from realtime.body.rotations import from_quat_wxyz, to_quat_wxyz
+from realtime.body.skeleton import JOINT_MIRROR, UPPER_BODY
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,23 @@ class ClipMotion:
         share = (at - low)[:, None, None]
         pelvis_m = CubicSpline(np.arange(len(quat)), self.pelvis_m.astype(float))(at)
         return from_quat_wxyz((1 - share) * quat[low] + share * quat[low + 1]), pelvis_m
+
+    def mirrored(self) -> "ClipMotion":
+        """Left for right: x of the world becomes -x."""
+        order, flip_x = list(JOINT_MIRROR), np.array([-1.0, 1.0, 1.0])
+        return replace(
+            self,
+            quat_wxyz=self.quat_wxyz[:, order] * [1, 1, -1, -1],  # of S R S with S = diag(-1, 1, 1)
+            pelvis_m=self.pelvis_m * flip_x,
+            rest_m=self.rest_m[order] * flip_x,
+        )
+
+    def with_upper_body_of(self, other: "ClipMotion") -> "ClipMotion":
+        """The same from the waist down; above it what `other` does at the same times, held when it ends."""
+        upper, times_s = list(UPPER_BODY), np.arange(len(self.pelvis_m)) / self.fps
+        quat_wxyz = self.quat_wxyz.copy()
+        quat_wxyz[:, upper] = to_quat_wxyz(other.at(times_s)[0][:, upper])
+        return replace(self, quat_wxyz=quat_wxyz)
 
     def frames_at(self, times_s: np.ndarray) -> np.ndarray:
         """The nearest frame of the label clip (N,) int32."""

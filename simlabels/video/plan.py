@@ -12,6 +12,8 @@ from realtime.body.errors import InputError
 #: Stretches end here, so that many people, places and cameras are seen.
 TAKE_SECONDS = 8.0
 FEWEST_FRAMES = 30
+#: Of the stretches of a clip that was filmed as it is before.
+MIRRORED_SHARE, RECOMBINED_SHARE = 0.5, 0.35
 
 
 class Clip(NamedTuple):
@@ -31,15 +33,18 @@ class Stretch(NamedTuple):
     clip: Clip
     first: int
     last: int
-    other: tuple[Clip, int] | None  # clip and first frame of what a bystander does
+    other: tuple[Clip, int]  # clip and first frame of what a bystander does
+    mirrored: bool
+    upper: tuple[Clip, int] | None  # clip and first frame of what the upper body does, if not the same
     seed: int
 
 
 def plan_takes(clips: Sequence[Clip], *, frames: int, views: int, seed: int, seconds: float = TAKE_SECONDS) -> list[Stretch]:
     """Stretches that cover all clips.
 
-    Training clips are gone through again and again, cut elsewhere each time, until there are `frames` label frames of them; every
-    clip of another split is filmed whole by `views` cameras.
+    Training clips are gone through again and again until there are `frames` label frames of them: as they are at first, then cut
+    elsewhere, half of the stretches mirrored, and some with the upper body of another clip, for motion is scarcer than views. Every
+    clip of another split is filmed as it is and whole by `views` cameras.
 
     Raises:
         InputError: there is no clip long enough.
@@ -52,14 +57,14 @@ def plan_takes(clips: Sequence[Clip], *, frames: int, views: int, seed: int, sec
     for view in range(views):
         for clip in usable:
             if clip.split != "train":
-                takes += _cut(clip, f"view{view}", 0, seed, seconds, _same_split(usable, clip))
+                takes += _cut(clip, f"view{view}", 0, seed, seconds, _same_split(usable, clip), varied=False)
     total, going = 0, 0
     while train and total < frames:
         for clip in train:
             rng = np.random.default_rng((seed, going, zlib.crc32(clip.clip.encode())))
             longest = round(seconds * clip.fps)
             shift = int(rng.integers(longest)) if going and clip.frames > longest else 0
-            cut = _cut(clip, f"pass{going}", shift, seed, seconds, train)
+            cut = _cut(clip, f"pass{going}", shift, seed, seconds, train, varied=going > 0)
             takes += cut
             total += sum(stretch.last - stretch.first + 1 for stretch in cut)
             if total >= frames:
@@ -72,7 +77,9 @@ def _same_split(clips: Sequence[Clip], clip: Clip) -> list[Clip]:
     return [other for other in clips if other.split == clip.split]
 
 
-def _cut(clip: Clip, name: str, shift: int, seed: int, seconds: float, others: Sequence[Clip]) -> list[Stretch]:
+def _cut(
+    clip: Clip, name: str, shift: int, seed: int, seconds: float, others: Sequence[Clip], *, varied: bool
+) -> list[Stretch]:
     longest = round(seconds * clip.fps)
     edges = [0, *range(shift or longest, clip.frames, longest), clip.frames]
     out = []
@@ -82,7 +89,15 @@ def _cut(clip: Clip, name: str, shift: int, seed: int, seconds: float, others: S
         take = f"{clip.clip}-{name}-{first:05d}"
         own = zlib.crc32(f"{seed}/{take}".encode())
         rng = np.random.default_rng(own)
-        other = others[int(rng.integers(len(others)))]
-        start = int(rng.integers(max(1, other.frames - longest)))
-        out.append(Stretch(take, clip, first, end - 1, (other, start), own))
+        bystander = _somewhere(rng, others, seconds)
+        mirrored, recombined = (rng.random(2) < (MIRRORED_SHARE, RECOMBINED_SHARE)).tolist() if varied else (False, False)
+        upper = _somewhere(rng, others, (end - first) / clip.fps) if recombined else None
+        out.append(Stretch(take, clip, first, end - 1, bystander, mirrored, upper, own))
     return out
+
+
+def _somewhere(rng: np.random.Generator, clips: Sequence[Clip], seconds: float) -> tuple[Clip, int]:
+    """One of the clips, and a frame from which it goes on for so long, if it does."""
+    long_enough = [clip for clip in clips if clip.frames > seconds * clip.fps] or clips
+    clip = long_enough[int(rng.integers(len(long_enough)))]
+    return clip, int(rng.integers(max(1, clip.frames - round(seconds * clip.fps))))

@@ -11,6 +11,7 @@ from realtime.body.skeleton import forward_kinematics, offsets_of
 
 from .bodies import Bodies
 from .camera import CameraPath, random_camera
+from .hard import hard_marks, is_hard
 from .motion import ClipMotion
 from .person import DrawnPerson, draw_person, floor_m, level_head
 from .scene import Scene, random_scene
@@ -104,16 +105,26 @@ def stage_take(bodies: Bodies, motion: ClipMotion, spec: TakeSpec, other: ClipMo
     sensor = Sensor(rng, spec.size_px)
     shutter_s = float(rng.uniform(0.2, 0.6) / 30) if blur else 0.0
     look |= camera.look | scene.look | sensor.look
+    view_deg = _view_deg(pose, camera)
+    look |= hard_marks(
+        joints_m=pose.joints_m,
+        stature_m=person.stature_m,
+        view_deg=view_deg,
+        elevation_deg=camera.look["elevation_deg"],
+        person_px=camera.look["person_px"],
+    )
     look |= {
         "plain": spec.plain,
         "seed": spec.seed,
         "bystander": bystander is not None,
+        "bystander_behind": bystander is not None and _is_behind(bystander[1], pose, camera),
         "blur_s": shutter_s,
         "head_lift_deg": float(np.degrees(lift_rad)),
         "phenotype": person.phenotype,
         "outfit": person.outfit,
-        "view_deg": _view_deg(pose, camera),
+        "view_deg": view_deg,
     }
+    look["hard"] = is_hard(look)
     return Take(spec, times_s, person, pose, bystander, camera, scene, sensor, shutter_s, look)
 
 
@@ -163,6 +174,15 @@ def _beside(
     R_local[:, 0] = R_global[:, 0]
     joints_m = (theirs.joints_m - around_m) @ turn.T + shift_m
     return person, Pose(R_local, R_global, joints_m[:, 0], joints_m)
+
+
+def _is_behind(other: Pose, pose: Pose, camera: CameraPath) -> bool:
+    """Whether somebody is farther from the camera than the person, and within their height of them as the picture shows it."""
+    (x, z), (other_x, other_z) = (
+        np.median(np.einsum("nij,nj->ni", camera.R_cam_world, p.pelvis_m) + camera.t_cam_m, axis=0)[[0, 2]]
+        for p in (pose, other)
+    )
+    return bool(other_z > z and abs(other_x / other_z - x / z) * z < 1.0)
 
 
 def _view_deg(pose: Pose, camera: CameraPath) -> float:

@@ -158,7 +158,6 @@ def test_command_errors_are_one_line(folder, tmp_path, capsys, monkeypatch):
         (["make", str(tmp_path / "absent"), "--out", str(tmp_path / "o")], "is not a folder"),
         (["make", str(tmp_path), "--out", str(tmp_path / "o")], "holds no .bvh, .amc or .npz files"),
         (["make", str(folder), "--out", str(tmp_path / "o"), "--jobs", "0"], "--jobs should be positive, got 0"),
-        (["pairs", str(tmp_path), "--out", str(tmp_path / "o")], "has none of train.npz"),
     ):
         assert cli.main(argv) == 2
         err = capsys.readouterr().err
@@ -235,7 +234,6 @@ def test_flags_are_a_contract():
         "body": ["--csv", "--help", "--json", "--plot", "--report"],
         "inspect": ["--help", "--json", "--out"],
         "plot": ["--end", "--help", "--out", "--start"],
-        "pairs": ["--frontend", "--help", "--labels", "--out"],
         "smpl-body": ["--betas", "--gender", "--help", "--out"],
         "verify": ["--help", "--json", "--reference"],
     }

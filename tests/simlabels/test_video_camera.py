@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from realtime.body.errors import InputError
-from realtime.body.skeleton import JOINTS, forward_kinematics, rest_offsets_m
+from realtime.body.rotations import from_axis_angle, to_quat_wxyz
+from realtime.body.skeleton import JOINT_MIRROR, JOINTS, UPPER_BODY, forward_kinematics, offsets_of, rest_offsets_m
 from simlabels.video.camera import ELEVATION_DEG, Camera, random_camera
+from simlabels.video.hard import hard_marks, is_hard
 from simlabels.video.motion import ClipMotion
 from simlabels.video.plan import Clip, plan_takes
 from simlabels.video.sensor import Sensor, random_times_s
@@ -172,13 +174,19 @@ def test_plan_covers_test_clips_whole_by_each_view_and_training_clips_again_and_
         assert t.last - t.first + 1 <= 240
         assert 0 <= t.first < t.last < t.clip.frames
         assert t.clip.clip != "short"
-        assert t.other is not None
         assert t.other[0].split == t.clip.split  # nobody of the test set stands beside somebody of the training set
         if t.clip.clip == "c":
             shown[t.first : t.last + 1] += 1
     assert (shown[:480] == 3).all()
     seams = {t.first for t in takes if t.clip.clip == "a"}
     assert len(seams) > 3  # cut elsewhere in each pass
+    plain = [t for t in takes if t.clip.split == "test" or "pass0" in t.take]
+    assert all(not t.mirrored and t.upper is None for t in plain)
+    varied = [t for t in takes if t not in plain]
+    assert {t.mirrored for t in varied} == {True, False}
+    uppers = [t.upper for t in varied if t.upper is not None]
+    assert 0 < len(uppers) < len(varied)
+    assert {clip.split for clip, _ in uppers} == {"train"}
     other = plan_takes(CLIPS, frames=3000, views=3, seed=1)
     assert [t.seed for t in other] != [t.seed for t in takes]
 
@@ -186,3 +194,51 @@ def test_plan_covers_test_clips_whole_by_each_view_and_training_clips_again_and_
 def test_a_plan_of_nothing():
     with pytest.raises(InputError, match="30 frames"):
         plan_takes(CLIPS[2:3], frames=10, views=1, seed=0)
+
+
+def test_mirrored_motion_is_motion_in_a_mirror(rng):
+    motion = some_motion(rng, 40)
+    times_s = np.array([0, 0.4, 1.1])
+    (R, pelvis_m), (R_mirrored, pelvis_mirrored_m) = motion.at(times_s), motion.mirrored().at(times_s)
+    joints_m, _ = forward_kinematics(R, offsets_of(motion.rest_m), pelvis_m)
+    mirrored_m, _ = forward_kinematics(R_mirrored, offsets_of(motion.mirrored().rest_m), pelvis_mirrored_m)
+    np.testing.assert_allclose(mirrored_m, joints_m[:, list(JOINT_MIRROR)] * [-1, 1, 1], atol=1e-6)
+
+
+def test_an_upper_body_of_another_clip_leaves_the_legs_alone(rng):
+    motion, other = some_motion(rng, 40), some_motion(rng, 20)
+    both = motion.with_upper_body_of(other)
+    upper = np.isin(np.arange(24), UPPER_BODY)
+    np.testing.assert_array_equal(both.quat_wxyz[:, ~upper], motion.quat_wxyz[:, ~upper])
+    times_s = np.array([0.2, 0.5, 1.2])  # the other has ended by the last
+    np.testing.assert_allclose(both.at(times_s)[0][:, upper], other.at(times_s)[0][:, upper], atol=1e-6)
+    np.testing.assert_array_equal(both.frames_at(times_s), motion.frames_at(times_s))
+
+
+def some_motion(rng, frames):
+    turns = from_axis_angle(np.cumsum(rng.normal(0, 0.02, (frames, 24, 3)), axis=0))
+    rest_m = forward_kinematics(np.tile(np.eye(3), (24, 1, 1)), rest_offsets_m(), np.zeros(3))[0]
+    return ClipMotion("a", to_quat_wxyz(turns), np.cumsum(rng.normal(0, 0.01, (frames, 3)), axis=0), rest_m, 30.0)
+
+
+# ---- what is hard
+UPRIGHT = np.zeros((50, 24, 3)) + forward_kinematics(np.tile(np.eye(3), (24, 1, 1)), rest_offsets_m(), np.zeros(3))[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "mark"),
+    [
+        ({}, None),
+        ({"view_deg": 170.0}, None),
+        ({"view_deg": 170.0, "elevation_deg": 25.0}, "back_from_above"),
+        ({"person_px": 90.0}, "far"),
+        ({"joints_m": UPRIGHT @ from_axis_angle(np.array([np.radians(80), 0, 0]))}, "bent"),
+        ({"joints_m": UPRIGHT + 0.5 * np.eye(24)[8][:, None] * [0, 1, 0]}, "one_legged"),
+    ],
+)
+def test_hard_takes_are_marked(change, mark):
+    easy = {"joints_m": UPRIGHT, "stature_m": 1.7, "view_deg": 20.0, "elevation_deg": 5.0, "person_px": 300.0}
+    marks = hard_marks(**(easy | change))
+    assert [name for name, is_set in marks.items() if is_set] == ([mark] if mark else [])
+    assert is_hard(marks | {"low_light": False, "bystander_behind": False}) == (mark is not None)
+    assert is_hard(marks | {"low_light": True, "bystander_behind": False})

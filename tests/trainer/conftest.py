@@ -90,6 +90,8 @@ def pair_item(name: str, clip: str, split: str, seed: int) -> tuple[dict, dict[s
     row = {
         "take": name,
         "clip": clip,
+        "mirrored": False,
+        "upper_clip": "",
         "subject": split,
         "split": split,
         "frames": FRAMES,
@@ -116,6 +118,7 @@ def pair_item(name: str, clip: str, split: str, seed: int) -> tuple[dict, dict[s
         "pelvis_m": pelvis,
         "R_cam_world": np.tile(R_cam_world, (FRAMES, 1, 1)),
         "t_cam_m": np.tile(t_cam, (FRAMES, 1)),
+        "joint_visible": np.ones((FRAMES, 24), bool),
     }
     return row, frames
 
@@ -124,7 +127,7 @@ def pair_item(name: str, clip: str, split: str, seed: int) -> tuple[dict, dict[s
 def data(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     labels = DatasetWriter(folder / "labels", LABELS, {})
-    pairs = DatasetWriter(folder / "pairs", PAIRS, {})
+    pairs = DatasetWriter(folder / "video", PAIRS, {})
     for i, (name, split) in enumerate([("walk", "train"), ("wave", "train"), ("unseen", "test")]):
         labels.add(*label_item(name, split, i))
         pairs.add(*pair_item(f"{split}-{i}", name, split, i))

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from realtime.body.muscles import muscle_index
 from realtime.body.skeleton import rest_offsets_m
+from simlabels.dataset import LABELS, PAIRS, DatasetWriter
 from trainer.cli import main
 from trainer.data.bank import body_of, fit_carried_offsets
 from trainer.data.takes import load_clips, load_takes
@@ -15,18 +17,20 @@ from trainer.loop import CHECKPOINT
 from trainer.nets.geometry import global_from_local, joints_from_global, landmarks_from_body
 from trainer.runs import TrainingData
 
+from .conftest import FRAMES, label_item, pair_item
+
 
 @pytest.fixture(scope="module")
 def source(data):
     clips = load_clips(data / "labels")
-    takes = load_takes(data / "pairs", clips)
+    takes = load_takes(data / "video", clips)
     carried = fit_carried_offsets(takes)
     config = WindowConfig(frames=16, batch=8, roll_rad=0.3, focal_error=0.0, drop_landmarks_3d=0.0, half_rate=0.0)
     return WindowSource(takes, list(clips.values()), carried, config, seed=0)
 
 
 def test_takes_are_read_as_they_were_written(data):
-    takes = load_takes(data / "pairs", load_clips(data / "labels"))
+    takes = load_takes(data / "video", load_clips(data / "labels"))
     assert [t.split for t in takes] == ["train", "train", "test"]
     joints, _ = body_of(takes[0])
     p = joints + takes[0].root_m[:, None]
@@ -65,10 +69,33 @@ def test_windows_agree_with_themselves_after_every_augmentation(source, bank):
         torch.testing.assert_close(up[b["dynamics"] > 0], torch.ones_like(up[b["dynamics"] > 0]), atol=1e-4, rtol=0)
 
 
+def test_mirrored_takes_have_mirrored_labels_and_recombined_ones_none(tmp_path):
+    pairs = DatasetWriter(tmp_path / "video", PAIRS, {})
+    labels = DatasetWriter(tmp_path / "labels", LABELS, {})
+    row, frames = label_item("walk", "train", 0)
+    labels.add(
+        row, frames | {"contact": np.tile([1.0, 0, 0, 0], (FRAMES, 1)), "grf_BW": np.full((FRAMES, 2, 3), [0.1, 0.5, 0.2])}
+    )
+    labels.finish({})
+    for name, varied in (("plain", {}), ("mirrored", {"mirrored": True}), ("both", {"upper_clip": "wave"})):
+        row, frames = pair_item(name, "walk", "train", 0)
+        pairs.add(row | varied, frames)
+    pairs.finish({})
+    plain, mirrored, both = load_takes(tmp_path / "video", load_clips(tmp_path / "labels"))
+    assert plain.valid.all()
+    assert mirrored.valid.all()
+    assert not both.valid.any()
+    assert mirrored.contact[0].tolist() == [0, 0, 1, 0]  # the left heel's contact is the right one's
+    torch.testing.assert_close(mirrored.grf_BW, plain.grf_BW * torch.tensor([-1.0, 1, 1]))
+    left, right = (muscle_index(name) for name in ("soleus_l", "soleus_r"))
+    torch.testing.assert_close(mirrored.activation[:, left], plain.activation[:, right])
+    assert (mirrored.activation[:, left] != plain.activation[:, left]).any()
+
+
 def test_new_motion_keeps_the_time_of_uneven_pictures(data):
     """Cameras of 50 Hz that come late and early: what is performed moves as fast as it says."""
     clips = load_clips(data / "labels")
-    takes = load_takes(data / "pairs", clips)
+    takes = load_takes(data / "video", clips)
     rng = np.random.default_rng(0)
     for take in takes:
         take.time_s = (np.arange(len(take)) + rng.uniform(-0.3, 0.3, len(take))) / 50
@@ -101,7 +128,7 @@ def test_composed_motion_teaches_no_dynamics(source):
 
 
 def test_the_test_split_is_never_trained_on(data):
-    training = TrainingData(data / "labels", data / "pairs")
+    training = TrainingData(data / "labels", data / "video")
     assert {t.split for t in training.takes} == {"train"}
     assert {c.split for c in training.clips} == {"train"}
     truth = np.concatenate([c.activation.numpy() for c in training.clips])

@@ -8,7 +8,7 @@ import torch
 
 from realtime.body.dataset import LABEL_SCHEMA, PAIR_SCHEMA
 from realtime.body.errors import InputError
-from realtime.body.muscles import MUSCLE_COUNT
+from realtime.body.muscles import MUSCLE_COUNT, muscle_mirror
 from realtime.body.rotations import from_quat_wxyz
 from realtime.body.skeleton import REST_STATURE_M, offsets_of
 
@@ -112,7 +112,8 @@ def load_clips(folder: Path) -> dict[str, Clip]:
 def load_takes(folder: Path, clips: dict[str, Clip]) -> list[Take]:
     """All takes of a pair dataset, with the labels of the clips they perform joined by frame.
 
-    A frame whose clip has no label keeps its pose and is marked invalid for contact, forces and activations.
+    A frame whose clip has no label, or whose upper body is another clip's, keeps its pose and is marked invalid for contact, forces
+    and activations.
     """
     columns = [
         *("take", "frame", "time_s", "detected", "xy_norm", "visibility", "landmarks_m"),
@@ -151,7 +152,7 @@ def _take(name: str, rows: slice, i: int, index: dict, frames: dict, clips: dict
         frame=frame,
         time_s=time_s - time_s[0],
         velocity_m_s=_tensor(_velocity(pelvis_m, time_s)),
-        **_labels_of(clip, frame),
+        **_labels_of(clip, frame, mirrored=bool(index["mirrored"][i]), recombined=bool(str(index["upper_clip"][i]))),
     )
 
 
@@ -160,10 +161,20 @@ def _rising(time_s: np.ndarray) -> np.ndarray:
     return time_s[0] + np.r_[0, np.maximum(np.diff(time_s), 1e-3).cumsum()]
 
 
-def _labels_of(clip: Clip | None, frame: np.ndarray) -> dict[str, Tensor]:
-    if clip is None or frame.max() >= len(clip.valid):
+def _labels_of(clip: Clip | None, frame: np.ndarray, *, mirrored: bool, recombined: bool) -> dict[str, Tensor]:
+    if clip is None or recombined or frame.max() >= len(clip.valid):
         T = len(frame)
         shapes = {"contact": (T, 4), "grf_BW": (T, 2, 3), "activation": (T, MUSCLE_COUNT), "valid": (T,)}
         return {key: torch.zeros(shape) for key, shape in shapes.items()}
     rows = torch.from_numpy(frame.astype(np.int64))
-    return {key: getattr(clip, key)[rows] for key in ("contact", "grf_BW", "activation", "valid")}
+    labels = {key: getattr(clip, key)[rows] for key in ("contact", "grf_BW", "activation", "valid")}
+    return labels | mirrored_dynamics(labels) if mirrored else labels
+
+
+def mirrored_dynamics(labels: dict[str, Tensor]) -> dict[str, Tensor]:
+    """`contact` (..., 4), `grf_BW` (..., 2, 3) and `activation` (..., 354) left for right, x becoming -x."""
+    return {
+        "contact": labels["contact"][..., [2, 3, 0, 1]],
+        "grf_BW": labels["grf_BW"][..., [1, 0], :] * torch.tensor([-1.0, 1.0, 1.0]),
+        "activation": labels["activation"][..., list(muscle_mirror())],
+    }

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from realtime.body.landmarks import LANDMARK_MIRROR
-from realtime.body.muscles import muscle_mirror
-from realtime.body.skeleton import JOINT_MIRROR
+from realtime.body.skeleton import JOINT_MIRROR, UPPER_BODY
 
 from ..nets.geometry import (
     from_rot6d_cols,
@@ -18,12 +17,10 @@ from ..nets.geometry import (
     to_rot6d_cols,
 )
 from .bank import TakeErrors, errors_of
-from .takes import FPS, Clip, Take
+from .takes import FPS, Clip, Take, mirrored_dynamics
 
 Tensor = torch.Tensor
 Batch = dict[str, Tensor]
-
-UPPER_BODY = [9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +132,7 @@ class WindowSource:
         dynamics = (at.of(clip.valid) == 1) * real * at.real
         if self.rng.random() < self.config.compose:
             other = self.clips[int(self.rng.choice(len(self.clips), p=self._clip_share))]
-            R[:, UPPER_BODY] = self._at_times(len(other.valid), take, rows).rotations(other.R_local[:, UPPER_BODY])
+            R[:, list(UPPER_BODY)] = self._at_times(len(other.valid), take, rows).rotations(other.R_local[:, list(UPPER_BODY)])
             dynamics = torch.zeros_like(dynamics)
         mid = len(rows) // 2
         cam = take.R_cam_world[rows]
@@ -180,7 +177,7 @@ class WindowSource:
         """Half of the windows mirrored left to right: exact for everything."""
         flip = torch.from_numpy(self.rng.random(self.config.batch) < 0.5)
         x = torch.tensor([-1.0, 1.0, 1.0])
-        lm, jm, mm = list(LANDMARK_MIRROR), list(JOINT_MIRROR), list(muscle_mirror())
+        lm, jm = list(LANDMARK_MIRROR), list(JOINT_MIRROR)
         S = torch.diag(x)
         mirrored = {
             "ray": b["ray"][:, :, lm] * x[:2],
@@ -191,9 +188,7 @@ class WindowSource:
             "gravity_cam": b["gravity_cam"] * x,
             "root_m": b["root_m"] * x,
             "velocity_m_s": b["velocity_m_s"] * x,
-            "contact": b["contact"][..., [2, 3, 0, 1]],
-            "grf_BW": b["grf_BW"][:, :, [1, 0]] * x,
-            "activation": b["activation"][..., mm],
+            **mirrored_dynamics(b),
         }
         mixed = {k: torch.where(flip.reshape(-1, *[1] * (v.ndim - 1)), v, b[k]) for k, v in mirrored.items()}
         return b | mixed
