@@ -64,9 +64,18 @@ def add_train(commands, name: str, what: str) -> None:
     p.add_argument("--steps", type=int, help="optimiser steps")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    p.add_argument("--takes-share", type=_share, default=1.0, metavar="S", help="learn from this share of the takes, 0..1")
+    p.add_argument("--clips-share", type=_share, default=1.0, metavar="S", help="learn from this share of the clips, 0..1")
     if name == "distil":
         p.add_argument("--teacher", required=True, help="run folder of the teacher, or `none` for labels only")
     p.set_defaults(run_command=run_train)
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"a share is above 0 and at most 1, got {text}")
+    return share
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -79,7 +88,8 @@ def run_train(args: argparse.Namespace) -> int:
 
     steps = {} if args.steps is None else {"steps": args.steps}
     config = TrainConfig(seed=args.seed, threads=args.threads, **steps)
-    data = TrainingData(args.data / "labels", args.data / "video")
+    shares = {"takes_share": args.takes_share, "clips_share": args.clips_share}
+    data = TrainingData(args.data / "labels", args.data / "video", **shares)
     if args.command == "teacher":
         done = train_teacher(data, args.out, TeacherConfig(), WindowConfig(), LossConfig(), config)
     else:

@@ -158,9 +158,10 @@ def score(test: TestSet, answers: list[Answer]) -> dict:
         row |= _score_pose(test, answers)
     labelled = [(t, a) for t, a in zip(test.takes, answers, strict=True) if t.valid.any()]
     if answers[0].activation is not None and labelled:
-        truth = np.concatenate([t.activation[t.valid > 0].numpy() for t, _ in labelled])
-        given = np.concatenate([a.activation[t.valid.numpy() > 0] for t, a in labelled if a.activation is not None])
-        row |= activation_metrics(given, truth, truth.std(0) > 0.01)
+        row |= _score_activations(labelled)
+        for clip in dict.fromkeys(t.clip for t, _ in labelled):
+            of_clip = _score_activations([(t, a) for t, a in labelled if t.clip == clip])
+            row.setdefault("clips", {}).setdefault(clip, {})["pcc"] = of_clip["pcc"]
     if answers[0].grf_BW is not None and labelled:
         error = []
         for t, a in labelled:
@@ -170,6 +171,12 @@ def score(test: TestSet, answers: list[Answer]) -> dict:
             error.append((a.grf_BW - truth_cam)[t.valid > 0].square().sum(-1).flatten())
         row["grf_rmse_BW"] = float(torch.cat(error).mean().sqrt())
     return row
+
+
+def _score_activations(labelled: list[tuple[Take, Answer]]) -> dict:
+    truth = np.concatenate([t.activation[t.valid > 0].numpy() for t, _ in labelled])
+    given = np.concatenate([a.activation[t.valid.numpy() > 0] for t, a in labelled if a.activation is not None])
+    return activation_metrics(given, truth, truth.std(0) > 0.01)
 
 
 def _score_pose(test: TestSet, answers: list[Answer]) -> dict:

