@@ -22,14 +22,15 @@ class ItemProgress:
         self._frames, self._since = 0, monotonic()
 
     def __enter__(self) -> "ItemProgress":
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._progress.live.is_started:  # else it would print an empty line
+            self._progress.stop()
 
     def start(self, total: int, kept: int) -> None:
-        """How many items there are, and how many an earlier run has done."""
+        """How many items there are, and how many an earlier run has done. No bar before: an error that comes first stands alone."""
+        self._progress.start()
         self._progress.update(self._task, total=total, completed=kept)
 
     def advance(self, name: str, frames: int, error: str | None = None) -> None:

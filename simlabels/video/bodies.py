@@ -7,6 +7,8 @@ topologies, which fetch an archive for non-commercial use.
 
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from realtime.assets import cache_folder
-from realtime.body.errors import InputError
+from realtime.body.errors import InputError, OutputError, ShapeError
 
 from ..needs import need
-from .rig import folded_weights
+from .rig import HEADS, folded_weights
 from .thin import thinned
 
 BODY_COUNT = 48
@@ -38,6 +40,9 @@ GROUPS = {
     "helper-l-eye": 140,
     "helper-r-eye": 140,
 }
+#: Bones that drawing asks for by name.
+_BONES = {*HEADS.values(), "neck01", *(f"finger{i}-{k}.{side}" for i in range(1, 6) for k in (1, 2, 3) for side in "LR")}
+_PHENOTYPE = {"gender", "age", "african", "asian", "caucasian"}
 #: What an error is worth: on the head, around eyes and mouth, on feet, which are mostly in shoes; one elsewhere.
 _HEAD_WORTH, _FACE_WORTH, _FOOT_WORTH = 20.0, 200.0, 0.3
 #: How far around the eyes it counts as face, of the distance between them: brows are painted there.
@@ -77,18 +82,51 @@ def load_bodies(path: Path | None = None, *, notify: Callable[[str], None] = lam
         notify(f"making {BODY_COUNT} bodies with anny {ANNY_VERSION}, once, some minutes: {path}")
         make_bodies(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: numpy leaves a damaged archive open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             z = {name: file[name] for name in file.files}
-        return Bodies(
+        bodies = Bodies(
             **{name: z[name] for name in _ARRAYS if name != "bone_names"},
             bone_names=tuple(z["bone_names"].tolist()),
             faces={name.removeprefix(_FACES): z[name] for name in z if name.startswith(_FACES)},
             phenotypes=tuple(json.loads(str(z["phenotypes"]))),
         )
-    except (OSError, ValueError, EOFError, KeyError) as error:
+        _check(bodies)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is no file of bodies: it is not there; leave out --bodies to have them made") from error
+    # A bare array has no context; zlib: the archive is whole, but not what is in it.
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, ShapeError) as error:
+        reason = f" ({error})" if isinstance(error, ShapeError) else ""
         raise InputError(
-            f"{path} is no file of bodies of this version; remove it, and leave out --bodies to have them made"
+            f"{path} is no file of bodies of this version{reason}; remove it, and leave out --bodies to have them made"
         ) from error
+    return bodies
+
+
+def _check(bodies: Bodies) -> None:
+    """Sees to it that a mesh is the one that is dressed and bound: else a process would stumble over it, or draw nonsense.
+
+    Raises:
+        ShapeError: it is another.
+    """
+    if missing := sorted(GROUPS.keys() - bodies.faces.keys()):
+        raise ShapeError(f"no group {', '.join(missing)}; of the topology anny-quads-full they have all")
+    if missing := sorted(_BONES - set(bodies.bone_names)):
+        raise ShapeError(f"no bone {', '.join(missing[:3])}; of the rig makehuman they have all")
+    N, V, B, K = len(bodies.phenotypes), len(bodies.weights), len(bodies.bone_names), bodies.weights.shape[-1]
+    for name, shape in {"vertices_m": (N, V, 3), "heads_m": (N, B, 3), "weights": (V, K), "bones": (V, K)}.items():
+        array = getattr(bodies, name)
+        if array.shape != shape or not array.size or not np.isfinite(array).all():
+            raise ShapeError(f"{name} should be {shape}, finite, got {array.shape}")
+    for name, indices, count in (("bones", bodies.bones, B), *((name, faces, V) for name, faces in bodies.faces.items())):
+        if indices.dtype.kind not in "iu" or indices.ndim != 2 or not indices.size:
+            raise ShapeError(f"{name} should be rows of indices, got {indices.shape} {indices.dtype}")
+        if indices.min() < 0 or indices.max() >= count:
+            raise ShapeError(f"{name} names {indices.max()} of {count}")
+    if any(faces.shape[1] != 3 for faces in bodies.faces.values()):
+        raise ShapeError("faces should be triangles")
+    if not all(isinstance(phenotype, dict) and phenotype.keys() >= _PHENOTYPE for phenotype in bodies.phenotypes):
+        raise ShapeError(f"phenotypes should have {', '.join(sorted(_PHENOTYPE))}")
 
 
 def make_bodies(path: Path, count: int = BODY_COUNT, seed: int = 0) -> None:
@@ -149,10 +187,14 @@ def _of_face(bodies: Bodies, points_m: np.ndarray) -> np.ndarray:
 
 
 def write_bodies(path: Path, bodies: Bodies) -> None:
-    """Writes bodies to `path`, whole or not at all."""
+    """Writes bodies to `path`, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -166,6 +208,10 @@ def write_bodies(path: Path, bodies: Bodies) -> None:
                 **{_FACES + group: triangles for group, triangles in bodies.faces.items()},
             )
         partial.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}; make room, or name another cache folder with BIOHUMAN_CACHE"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -1,6 +1,7 @@
 """`biohuman-labels video`."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -60,11 +61,13 @@ def run_video(args: argparse.Namespace) -> int:
         size_px=_size_px(args.size),
         shadow=not args.no_shadow,
         plain=args.plain,
-        video_folder=args.out / "video" if args.keep_video else None,
+        video_folder=args.out.absolute() / "video" if args.keep_video else None,
     )
     for name in ("frames", "views", "seconds", "jobs"):
-        if getattr(args, name) <= 0:
+        if not 0 < getattr(args, name) < math.inf:
             raise InputError(f"--{name} should be positive, got {getattr(args, name):g}")
+    if args.seed < 0:
+        raise InputError(f"--seed should be 0 or more, got {args.seed}")
     sheet = ContactSheet(args.out)
     with cluster_of(args, ray_workers) as workers, ItemProgress("takes") as progress:
 
@@ -93,7 +96,13 @@ def run_video(args: argparse.Namespace) -> int:
     share = 100 * summary.detected / max(summary.frames, 1)
     print(f"{summary.takes} takes, {summary.frames} frames, a person detected in {share:.1f} %")
     print(f"written to {args.out}")
-    return 1 if summary.skipped else 0
+    if summary.without_film:
+        print(
+            f"biohuman-labels: {len(summary.without_film)} films are not in {filming.video_folder}, such as "
+            f"{summary.without_film[0]}.mp4; the same command makes them, on a cluster if all its machines see that folder",
+            file=sys.stderr,
+        )
+    return 1 if summary.skipped or summary.without_film else 0
 
 
 def _size_px(text: str) -> tuple[int, int]:

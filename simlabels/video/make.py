@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from realtime.body.dataset import JSON_NAME, LABEL_SCHEMA
-from realtime.body.errors import InputError
+from realtime.body.errors import InputError, UnknownName
 from realtime.body.landmarks import LANDMARK_COUNT
 from realtime.body.skeleton import JOINT_COUNT
 
 from ..cluster import software
-from ..dataset import PAIRS, DatasetWriter, file_sha256, read_frames
+from ..dataset import LABELS, PAIRS, DatasetWriter, file_sha256, read_frames
 from ..workers import ATTEMPTS, LocalWorkers, Workers
 from .bodies import Bodies, bodies_path, load_bodies
 from .motion import ClipMotion
@@ -35,6 +35,15 @@ class Filming:
     shadow: bool = True
     plain: bool = False  # 30 pictures a second, nobody and nothing else in the picture, no blur
     video_folder: Path | None = None  # where films are kept
+
+    def film_path(self, take: str) -> Path | None:
+        """Where the film of a take is kept."""
+        return self.video_folder / f"{take}.mp4" if self.video_folder else None
+
+    def has_all(self, take: str) -> bool:
+        """Nothing is to be kept of this take beside the dataset, or it is there."""
+        path = self.film_path(take)
+        return path is None or path.is_file()
 
 
 class Job(NamedTuple):
@@ -62,6 +71,7 @@ class Summary(NamedTuple):
     frames: int
     detected: int
     skipped: dict[str, str]
+    without_film: list[str]  # takes whose film was to be kept and is not there
 
 
 def make_video(
@@ -94,26 +104,29 @@ def make_video(
         on_start, on_take: called with the number of takes and of those kept from an earlier run; with each finished take.
 
     Raises:
-        InputError: `labels` is no finished label dataset, or has no such clip.
+        InputError: `labels` is no finished label dataset.
+        UnknownName: it has no such clip or split.
         OutputError: `out` holds something else or cannot be written.
     """
-    bodies = bodies or bodies_path()
+    bodies = (bodies or bodies_path()).absolute()
     load_bodies(bodies, notify=notify)  # made here if need be, not by every process
     chosen = _choose(list_label_clips(labels), clips, splits)
     plan = plan_takes(chosen, frames=frames, views=views, seed=seed, seconds=seconds)
     writer = DatasetWriter(out, PAIRS, _settings(labels, filming, bodies, frames, views, seed, seconds, clips, splits))
     kept = writer.done
-    todo = [stretch for stretch in plan if stretch.take not in kept]
+    # A take in a whole shard whose film is wanted and not there is filmed again for its film alone.
+    todo = [stretch for stretch in plan if stretch.take not in kept or not filming.has_all(stretch.take)]
     on_start(len(plan), len(plan) - len(todo))
     motions = Motions(labels)
     work = [job_of(stretch, motions, seconds, filming, bodies) for stretch in todo]
     skipped: dict[str, str] = {}
     with nullcontext(workers) if workers else local_workers(jobs) as crew:  # who is given belongs to the caller
         for filmed in crew.run(work):
-            if filmed.error is None:
-                writer.add(filmed.row, filmed.frames)
-            else:
-                skipped[filmed.take] = filmed.error
+            if filmed.take not in kept:
+                if filmed.error is None:
+                    writer.add(filmed.row, filmed.frames)
+                else:
+                    skipped[filmed.take] = filmed.error
             on_take(filmed)
     rows = writer.rows
     if not rows:
@@ -128,6 +141,7 @@ def make_video(
         frames=sum(row["frames"] for row in rows),
         detected=sum(row["more"]["detected"] for row in rows),
         skipped=skipped,
+        without_film=[row["take"] for row in rows if not filming.has_all(row["take"])],
     )
 
 
@@ -137,20 +151,25 @@ def list_label_clips(labels: Path) -> list[Clip]:
     Raises:
         InputError: it is none.
     """
-    from pyarrow import parquet
+    from pyarrow import ArrowException, parquet
 
-    info = labels / JSON_NAME
-    if not info.is_file() or json.loads(info.read_text()).get("schema") != LABEL_SCHEMA:
-        raise InputError(f"{labels} is not a finished label dataset; make one with `biohuman-labels make`")
-    rows = parquet.read_table(labels / "clips.parquet", columns=["clip", "subject", "split", "frames", "fps"]).to_pylist()
-    return [Clip(**row) for row in rows]
+    try:
+        if json.loads((labels / JSON_NAME).read_text())["schema"] != LABEL_SCHEMA:
+            raise ValueError("a dataset of another kind")
+        index = parquet.read_table(labels / LABELS.index_name, columns=["clip", "subject", "split", "frames", "fps"])
+    except (OSError, ValueError, TypeError, KeyError, ArrowException) as error:
+        raise InputError(f"{labels} is not a finished label dataset; make one with `biohuman-labels make`") from error
+    return [Clip(**row) for row in index.to_pylist()]
 
 
 def _choose(all_clips: list[Clip], clips: Sequence[str], splits: Sequence[str]) -> list[Clip]:
-    for wanted, there in ((clips, {clip.clip for clip in all_clips}), (splits, {clip.split for clip in all_clips})):
+    for kind, wanted, there in (
+        ("clip", clips, {clip.clip for clip in all_clips}),
+        ("split", splits, {clip.split for clip in all_clips}),
+    ):
         for name in wanted:
             if name not in there:
-                raise InputError(f"the labels have no {name}; they have {', '.join(sorted(there)[:20])}")
+                raise UnknownName(f"{kind} of the labels", name, sorted(there))
     chosen = [clip for clip in all_clips if not clips or clip.clip in clips]
     return [clip for clip in chosen if not splits or clip.split in splits]
 
@@ -180,7 +199,11 @@ def _count(rows: list[dict]) -> dict[str, int]:
 
 
 class Motions:
-    """Motion of a label dataset, 40 bytes a joint and frame: all of it in memory, for it is looked up again and again."""
+    """Motion of a label dataset, 40 bytes a joint and frame: all of it in memory, for it is looked up again and again.
+
+    Raises:
+        InputError: shards are missing or cannot be read.
+    """
 
     def __init__(self, labels: Path):
         from pyarrow import parquet
@@ -192,7 +215,13 @@ class Motions:
         self._rows = {str(names[a]): (int(a), int(b)) for a, b in zip(starts, ends, strict=True)}
         self._quat = columns["quat_wxyz"].reshape(-1, JOINT_COUNT, 4)
         self._pelvis_m = columns["pelvis_m"].reshape(-1, 3)
-        index = parquet.read_table(labels / "clips.parquet", columns=["clip", "rest_m"]).to_pylist()
+        index = parquet.read_table(labels / LABELS.index_name, columns=["clip", "frames", "rest_m"]).to_pylist()
+        for row in index:  # a clip without its frames would be filmed as another
+            first, end = self._rows.get(row["clip"], (0, 0))
+            if end - first != row["frames"]:
+                raise InputError(
+                    f"{labels} has {end - first} of {row['frames']} frames of {row['clip']}: a shard is missing; make the dataset again"
+                )
         self._rest_m = {row["clip"]: np.array(row["rest_m"], float).reshape(JOINT_COUNT, 3) for row in index}
 
     def stretch(self, clip: Clip, first: int, last: int) -> ClipMotion:
@@ -268,8 +297,7 @@ def film_job(bodies: Bodies, stage, job: Job) -> Filmed:
     take = stage_take(bodies, job.motion, spec, job.other)
     seen, visible, thumbnail = [], [], None
     middle = len(take.times_s) // 2
-    path = filming.video_folder / f"{spec.take}.mp4" if filming.video_folder else None
-    with open_front_end() as front_end, recorder(path, spec.size_px, take.look["fps"]) as keep:
+    with open_front_end() as front_end, recorder(filming.film_path(spec.take), spec.size_px, take.look["fps"]) as keep:
         for i, shot in enumerate(film(stage, take)):
             seen.append(front_end.detect(shot.picture_bgr, round(take.times_s[i] * 1e9)))
             visible.append(shot.joint_visible)

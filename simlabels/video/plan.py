@@ -47,11 +47,17 @@ def plan_takes(clips: Sequence[Clip], *, frames: int, views: int, seed: int, sec
     clip of another split is filmed as it is and whole by `views` cameras.
 
     Raises:
-        InputError: there is no clip long enough.
+        InputError: there is no clip long enough, or takes would be too short.
     """
-    usable = [clip for clip in clips if clip.frames >= FEWEST_FRAMES]
-    if not usable:
+    long_enough = [clip for clip in clips if clip.frames >= FEWEST_FRAMES]
+    if not long_enough:
         raise InputError(f"no clip has {FEWEST_FRAMES} frames; label longer motion")
+    usable = [clip for clip in long_enough if round(seconds * clip.fps) >= FEWEST_FRAMES]
+    if not usable:  # else training clips would be gone through without end
+        shortest_s = FEWEST_FRAMES / max(clip.fps for clip in long_enough)
+        raise InputError(
+            f"a take has {FEWEST_FRAMES} label frames or more; --seconds should be {shortest_s:g} or more, got {seconds:g}"
+        )
     train = [clip for clip in usable if clip.split == "train"]
     takes: list[Stretch] = []
     for view in range(views):

@@ -34,19 +34,22 @@ def everything_is_there():
         pytest.skip(f"the landmark model cannot be fetched: {error}")
 
 
-@pytest.fixture(scope="module")
-def dataset(labels, motion, tmp_path_factory):
+def write_labels(folder, labels, motion, frames=None):
     """Two clips of knee bends, one to learn from and one to test on."""
-    folder = tmp_path_factory.mktemp("labels")
     writer = DatasetWriter(folder, LABELS, {})
-    T = len(motion.pelvis_m)
+    T = frames or len(motion.pelvis_m)
     for clip, split in (("a", "train"), ("b", "test")):
         row = {"clip": clip, "subject": split, "split": split, "action": "knee bends", "fps": motion.fps, "frames": T}
         row |= {"rest_m": motion.rest_m.tolist(), "height_m": 1.7, "mass_kg": 70.0, "frames_rejected": 0}
-        frames = {"clip": np.full(T, clip, dtype=object), "frame": np.arange(T, dtype=np.int32), **labels.frames}
-        writer.add(row, frames)
+        columns = {name: column[:T] for name, column in labels.frames.items()}
+        writer.add(row, {"clip": np.full(T, clip, dtype=object), "frame": np.arange(T, dtype=np.int32), **columns})
     writer.finish({})
     return folder
+
+
+@pytest.fixture(scope="module")
+def dataset(labels, motion, tmp_path_factory):
+    return write_labels(tmp_path_factory.mktemp("labels"), labels, motion)
 
 
 def films(dataset, out, **options):
@@ -170,7 +173,7 @@ def test_command(dataset, tmp_path, capsys):
     [
         (["--size", "640*480"], "WIDTHxHEIGHT"),
         (["--frames", "0"], "--frames should be positive"),
-        (["--clips", "nobody"], "the labels have no nobody; they have a, b"),
+        (["--clips", "nobody"], "no clip of the labels is called 'nobody'; nearest: a, b"),
         (["--bodies", __file__], "no file of bodies"),
         (["--address", "1.2.3.4:5"], "--cluster ray"),
     ],
