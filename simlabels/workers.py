@@ -12,7 +12,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -157,30 +159,49 @@ class LocalWorkers(Workers):
 
     def close(self) -> None:
         for process in self._processes:
-            process.pool.shutdown(wait=False, cancel_futures=True)
+            process.end()
 
 
 class _Process:
     """One process and its jobs, oldest first. A pool of its own, because a pool does not say whose process was killed."""
 
     def __init__(self) -> None:
-        self.pool = ProcessPoolExecutor(1, get_context("spawn"), _start_process)
+        context = get_context("spawn")
+        parent_is_gone, self._parent_is_there = context.Pipe(duplex=False)
+        self.pool = ProcessPoolExecutor(1, context, _start_process, (parent_is_gone,))
         self.queue: deque[Future] = deque()
 
     def submit(self, work: Callable[[Any], Any], job: Any) -> Future:
-        future = self.pool.submit(work, job)
+        with _interrupts_for_parent():  # the first job starts the process
+            future = self.pool.submit(work, job)
         self.queue.append(future)
         return future
 
+    def end(self) -> None:
+        """At once: nobody waits for its results any more, and a job may take a minute."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        self._parent_is_there.close()
 
-def _start_process() -> None:
-    """Ctrl-C is left to the parent; if the parent is killed, this process ends too instead of waiting for jobs for ever."""
+
+@contextmanager
+def _interrupts_for_parent() -> Iterator[None]:
+    """Processes that begin meanwhile never see Ctrl-C; else each would end with a traceback until it gets to `_start_process`."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_process(parent_is_gone: Connection) -> None:
+    """Ctrl-C is left to the parent; if the parent is killed or wants no more, this process ends too, whatever it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=_end_with_parent, args=(parent_is_gone,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None, "runs in a worker only"
-    parent.join()
+def _end_with_parent(parent_is_gone: Connection) -> None:
+    parent_is_gone.poll(None)  # until the other end is closed, by the parent or by its death
     os._exit(1)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -91,6 +92,59 @@ def test_processes_end_with_a_killed_parent():
     while any(map(psutil.pid_exists, pids)) and time.monotonic() < until:
         time.sleep(0.05)
     assert not any(map(psutil.pid_exists, pids))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C as a terminal sends it: to all processes of a group")
+@pytest.mark.parametrize("after_s", [0.02, 0.05, 0.1, 0.2, "they work"])
+def test_an_interrupt_ends_processes_at_once_and_without_a_word(after_s):
+    """Jobs may take a minute, and nobody waits for their results any more."""
+    begun = "print(*w.run([('pid',)] * 9), flush=True)" if after_s == "they work" else "pass"
+    program = (
+        "import sys\nfrom simlabels.workers import LocalWorkers\nfrom tests.simlabels.jobs import do, given_up\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        with LocalWorkers(do, given_up, 2) as w:\n"
+        f"            {begun}\n"
+        "            list(w.run([('wait', 60)] * 4))\n"
+        "    except KeyboardInterrupt:\n"
+        "        sys.exit(130)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert parent.stdout is not None
+    if after_s == "they work":
+        parent.stdout.readline()
+        after_s = 0.3
+    until = time.monotonic() + 60
+    while len(children := workers_of(parent.pid)) < 2:
+        assert time.monotonic() < until, "no workers"
+        time.sleep(0.005)
+    time.sleep(after_s)  # they begin: Python's own modules, then ours
+    since = time.monotonic()
+    os.killpg(parent.pid, signal.SIGINT)
+    try:
+        _, said = parent.communicate(timeout=50)
+    finally:
+        parent.kill()
+    assert (parent.returncode, said) == (130, "")
+    assert time.monotonic() - since < 20
+    assert not psutil.wait_procs(children, timeout=10)[1]
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    """Its processes that work; Python has another that tidies up after them."""
+    found = []
+    for child in psutil.Process(pid).children():
+        with suppress(psutil.Error):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.mark.parametrize(
