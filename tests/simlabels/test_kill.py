@@ -1,6 +1,7 @@
 """kill -9 at any moment, then the same command again: the dataset is the one that an undisturbed run makes, to the byte."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import pytest
 
 from benchmarks.synthetic_bvh import write_bvh
 from simlabels.make import make_labels, ray_workers
+
+from .test_video_make import BODIES, need_everything, write_labels
 
 ROOT = Path(__file__).parents[2]
 CLIPS, SHARD_ROWS = 7, 40
@@ -48,12 +51,14 @@ def whole(folder, tmp_path, the_body):
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in out.iterdir()} if out.is_dir() else {}
+    """Without the sheet of pictures, which shows the last run's."""
+    files = [path for path in out.rglob("*") if path.is_file() and path.name != "contact.jpg"]
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
 
 
 def assert_whole_shards_only(out: Path, expected: dict[str, bytes]) -> int:
     """Every file in sight is the undisturbed run's, shards without a gap; returns their number."""
-    seen = {name: data for name, data in contents(out).items() if not name.endswith(".part")}
+    seen = {name: data for name, data in contents(out).items() if not Path(name).name.startswith(".")}
     for name, data in seen.items():
         assert data == expected[name], name
     shards = sorted(name for name in seen if name.startswith("frames-"))
@@ -169,25 +174,89 @@ def test_the_command_killed_at_random_moments(folder, tmp_path, whole, more):
     """Its workers end with it, and the next run goes on."""
     if "ray" in more and find_spec("ray") is None:
         pytest.skip("ray is not installed (extra `cluster`)")
-    expected, _ = whole
-    rng, out = np.random.default_rng(3), tmp_path / "out"
-    (tmp_path / "command.py").write_text(COMMAND)
-    argv = [sys.executable, str(tmp_path / "command.py"), "make", str(folder), "--out", str(out), *more]
+    out = tmp_path / "out"
+    command_killed_until_done(["make", str(folder), "--out", str(out), *more], out, whole[0], rounds=6)
+
+
+@pytest.mark.slow
+@patient
+@pytest.mark.parametrize("more", [["--jobs", "2"], ["--jobs", "2", "--cluster", "ray"]], ids=["processes", "ray"])
+def test_video_killed_at_random_moments(filming, filmed, tmp_path, more):
+    """As above; a film that is there is whole."""
+    if "ray" in more and find_spec("ray") is None:
+        pytest.skip("ray is not installed (extra `cluster`)")
+    out = tmp_path / "out"
+    command_killed_until_done([*filming, "--out", str(out), *more], out, filmed, rounds=4)
+
+
+@pytest.fixture(scope="module")
+def filming(labels, motion, tmp_path_factory) -> list[str]:
+    """The command that films, but for where to."""
+    need_everything()
+    dataset = write_labels(tmp_path_factory.mktemp("labels"), labels, motion)
+    sizes = ["--frames", "200", "--views", "1", "--seconds", "1", "--size", "160x120"]
+    return ["video", str(dataset), "--bodies", str(BODIES), *sizes, "--keep-video"]
+
+
+@pytest.fixture(scope="module")
+def filmed(filming, tmp_path_factory) -> dict[str, bytes]:
+    """What one undisturbed process films."""
+    out = tmp_path_factory.mktemp("filmed")
+    process = begin([*filming, "--out", str(out)])
+    _, errors = process.communicate(timeout=400)
+    assert process.returncode == 0, errors
+    files = contents(out)
+    assert sum(name.startswith("frames-") for name in files) >= 4
+    assert sum(name.startswith("video/") for name in files) >= 8
+    return files
+
+
+@pytest.mark.slow
+@patient
+def test_video_interrupted(filming, filmed, tmp_path):
+    """Ctrl-C, which a terminal sends to the workers too: one line, whole shards and films, nobody left; then it goes on."""
+    out = tmp_path / "out"
+    command = [*filming, "--out", str(out), "--jobs", "2"]
+    process = begin(command, start_new_session=True)
+    until = time.monotonic() + 400
+    while not (out / "frames-00001.parquet").exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130, errors
+    assert errors.splitlines()[-1] == "biohuman-labels: stopped; whole shards are kept, the same command goes on from there"
+    assert "Traceback" not in errors
+    assert len(children) >= 2
+    assert not psutil.wait_procs(children, timeout=10)[1]
+    assert 2 <= assert_whole_shards_only(out, filmed) < sum(name.startswith("frames-") for name in filmed)
+    last = begin(command)
+    _, errors = last.communicate(timeout=400)
+    assert last.returncode == 0, errors
+    assert contents(out) == filmed
+
+
+def begin(command: list[str], **more) -> subprocess.Popen:
+    """`biohuman-labels` with small shards."""
+    argv = [sys.executable, "-c", COMMAND, *command]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **more)
 
-    def begin() -> subprocess.Popen:
-        return subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
+def command_killed_until_done(command: list[str], out: Path, expected: dict[str, bytes], *, rounds: int) -> None:
+    """Once undisturbed, to see how long it takes; then begun and killed `rounds` times; then left to end."""
+    rng = np.random.default_rng(3)
     since = time.monotonic()
-    first = begin()
-    _, errors = first.communicate(timeout=200)
+    first = begin(command)
+    _, errors = first.communicate(timeout=400)
     assert first.returncode == 0, errors
     takes_s = time.monotonic() - since
     assert contents(out) == expected
-    for path in out.iterdir():
-        path.unlink()
-    for _ in range(6):
-        process = begin()
+    shutil.rmtree(out)
+    for _ in range(rounds):
+        process = begin(command)
         time.sleep(rng.uniform(0.3, 1.0) * takes_s)
         children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
@@ -195,8 +264,8 @@ def test_the_command_killed_at_random_moments(folder, tmp_path, whole, more):
         # Ray's own helpers first try to report to whoever was killed.
         assert not psutil.wait_procs(children, timeout=90)[1], "workers outlive their parent"
         assert_whole_shards_only(out, expected)
-    last = begin()
-    _, errors = last.communicate(timeout=200)
+    last = begin(command)
+    _, errors = last.communicate(timeout=400)
     assert last.returncode == 0, errors
     assert contents(out) == expected
 
