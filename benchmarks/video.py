@@ -27,19 +27,19 @@ SECONDS = 4.0
 
 def measure(labels: Path, takes: int, size_px: tuple[int, int], shadow: bool) -> tuple[float, dict[str, float], str]:
     """Frames an hour, milliseconds a picture by stage, and what the stage drew with."""
-    from simlabels.video import make, props, sensor, stage
+    from simlabels.video import film_job, labelled, make, props, sensor, stage
     from simlabels.video.bodies import bodies_path, load_bodies
     from simlabels.video.plan import plan_takes
 
     spent: dict[str, float] = defaultdict(float)
-    filming = make.Filming(size_px=size_px, shadow=shadow, plain=True)
-    clips = [clip for clip in make.list_label_clips(labels) if clip.split == "train" and clip.frames >= SECONDS * clip.fps]
+    filming = film_job.Filming(size_px=size_px, shadow=shadow, plain=True)
+    clips = [clip for clip in labelled.list_label_clips(labels) if clip.split == "train" and clip.frames >= SECONDS * clip.fps]
     clips = clips[:: max(1, len(clips) // takes)][:takes]
     plan = [cut[0] for clip in clips if (cut := plan_takes([clip], frames=1, views=1, seed=0, seconds=SECONDS))]
-    motions = make.Motions(labels)
+    motions = labelled.Motions(labels)
     jobs = [make.job_of(stretch, motions, SECONDS, filming, bodies_path()) for stretch in plan]
     bodies, scene = load_bodies(notify=print), stage.Stage(*size_px, shadow=shadow)
-    make.film_job(bodies, scene, jobs[0])  # shaders are compiled, the landmark network is loaded
+    film_job.film_job(bodies, scene, jobs[0])  # shaders are compiled, the landmark network is loaded
     patched = [
         (stage.Stage, "draw", "raster"),
         (props.People, "pose", "skinning"),
@@ -54,7 +54,7 @@ def measure(labels: Path, takes: int, size_px: tuple[int, int], shadow: bool) ->
             setattr(owner, name, _timed(original, key, spent, finish=name == "draw"))
         since, frames = process_time(), 0
         for job in jobs:
-            frames += make.film_job(bodies, scene, job).row["frames"]
+            frames += film_job.film_job(bodies, scene, job).row["frames"]
         total_s = process_time() - since
     finally:
         for owner, name, original in originals:

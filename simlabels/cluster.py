@@ -21,6 +21,8 @@ from realtime.body.errors import BioHumanError
 from .workers import WorkerLost, Workers
 
 _ANSWER_S = 5.0
+_ROOT = Path(__file__).parents[1]
+_COMPUTES = (_ROOT / "simlabels", _ROOT / "realtime" / "body", _ROOT / "realtime" / "landmarks")
 
 
 class ClusterError(BioHumanError):
@@ -89,11 +91,13 @@ class RayWorkers(Workers):
 
 @cache
 def software(packages: tuple[str, ...]) -> dict[str, str]:
-    """What labels are computed with on this machine: versions, and a hash of this package's source and data."""
+    """What labels and video are computed with on this machine: versions, and a hash of source and data: this package's, the
+    vocabulary's and the front end's."""
     source = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*")):
-        if path.suffix in (".py", ".json", ".csv"):
-            source.update(path.read_bytes())
+    for folder in _COMPUTES:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".json", ".csv", ".glsl"):
+                source.update(path.read_bytes())
     found = {"python": platform.python_version(), "simlabels": source.hexdigest()[:16]}
     for name in packages:
         try:

@@ -91,9 +91,10 @@ PAIR_FRAMES: dict[str, Column] = {
     "visibility": Column("float32", (L,), "0..1"),
     "presence": Column("float32", (L,), "0..1"),
     "landmarks_m": Column("float32", (L, 3), "3D landmarks, camera axes (x right, y down, z forward), origin mid-hip"),
+    "follows_person": Column("bool", (), "truth: the landmarks are about where the person is, not on a bystander or a thing"),
     "quat_wxyz": Column("float32", (J, 4), "truth: rotation of each joint in its parent; the pelvis in the world (Y up)"),
     "pelvis_m": Column("float32", (3,), "truth: pelvis joint, world"),
     "R_cam_world": Column("float32", (3, 3), "truth: turns world axes into camera axes"),
     "t_cam_m": Column("float32", (3,), "truth: x_cam = R_cam_world x_world + t_cam"),
-    "joint_visible": Column("bool", (J,), "truth: the joint is in the picture, with nothing before it"),
+    "joint_visible": Column("bool", (J,), "truth: the joint is in the picture, nothing before it but its own flesh"),
 }

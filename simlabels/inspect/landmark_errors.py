@@ -35,7 +35,8 @@ class TakeErrors:
     """One take, T frames, 12 limb joints. NaN: nobody detected; in 2D also a joint outside the picture."""
 
     time_s: np.ndarray  # (T,)
-    detected: np.ndarray  # (T,) bool
+    detected: np.ndarray  # (T,) bool: the person is, not somebody or something else
+    elsewhere: np.ndarray  # (T,) bool: a bystander or a thing was taken for the person
     inside: np.ndarray  # (T, 12) bool: the true joint is inside the picture
     seen: np.ndarray  # (T, 12) bool: nothing hides it, by depth buffer
     error_pct: np.ndarray  # (T, 12, 2): right, down
@@ -66,6 +67,7 @@ class TakeErrors:
 def take_errors(take: Take) -> TakeErrors:
     """Errors of one take."""
     row, c = take.row, take.columns
+    detected = c["detected"] & c["follows_person"]
     size_px, K_px, stature_m = row["image_size_px"].astype(float), row["K_px"].astype(float), float(row["stature_m"])
     joints_m, R_global = forward_kinematics(
         from_quat_wxyz(c["quat_wxyz"].astype(float)), offsets_of(row["rest_m"].astype(float)), c["pelvis_m"].astype(float)
@@ -78,20 +80,21 @@ def take_errors(take: Take) -> TakeErrors:
         limbs_px = projected[..., :2] / projected[..., 2:]
         pct_per_px = 100 / stature_m * pelvis_cam_m[:, 2, None] * np.linalg.inv(K_px[:2, :2]).diagonal()
     inside = ((limbs_px >= 0) & (limbs_px < size_px)).all(-1) & (limbs_cam_m[..., 2] > 0)
-    xy_px = np.where(c["detected"][:, None, None], c["xy_norm"][:, _LANDMARK], np.nan) * size_px
+    xy_px = np.where(detected[:, None, None], c["xy_norm"][:, _LANDMARK], np.nan) * size_px
     error_pct = np.where(inside[..., None], (xy_px - limbs_px) * pct_per_px[:, None], np.nan)
     both = inside & inside[:, LIMB_MIRROR]
     exchanged = np.where(both[..., None], (xy_px[:, LIMB_MIRROR] - limbs_px) * pct_per_px[:, None], np.nan)
-    landmarks_m = np.where(c["detected"][:, None, None], c["landmarks_m"][:, _LANDMARK], np.nan).astype(float)
+    landmarks_m = np.where(detected[:, None, None], c["landmarks_m"][:, _LANDMARK], np.nan).astype(float)
     centred = [x - x[:, _HIPS].mean(1, keepdims=True) for x in (landmarks_m, limbs_cam_m)]
     return TakeErrors(
         time_s=c["time_s"],
-        detected=c["detected"],
+        detected=detected,
+        elsewhere=c["detected"] & ~c["follows_person"],
         inside=inside,
         seen=c["joint_visible"][:, _JOINT],
         error_pct=error_pct,
         exchanged_pct=np.linalg.norm(exchanged, axis=-1),
-        visibility=np.where(c["detected"][:, None], c["visibility"][:, _LANDMARK], np.nan),
+        visibility=np.where(detected[:, None], c["visibility"][:, _LANDMARK], np.nan),
         view_deg=view_deg(np.einsum("tij,tj->ti", R_cam_world, R_global[:, 0, :, 2]), pelvis_cam_m),
         stature_px=stature_m * K_px[1, 1] / pelvis_cam_m[:, 2] * PICTURE_LINES / size_px[1],
         world_mm=1000 * (centred[0] - centred[1]),

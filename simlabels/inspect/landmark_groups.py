@@ -21,7 +21,7 @@ _VISIBILITY_EDGES = (0.3, 0.5, 0.7, 0.9, 0.97, 0.995)
 VISIBILITIES = ("< 0.3", *(f"{low:g}-{high:g}" for low, high in pairwise(_VISIBILITY_EDGES)), "> 0.995")
 _LOOK_NAMES = {None: "none", False: "no", True: "yes"}
 #: A look with more values than this is none to group by.
-MOST_LOOKS = 8
+MOST_LOOKS = 16
 
 
 def error_histograms(channels: tuple[str, ...], channel_of: np.ndarray | None = None) -> Histograms:

@@ -5,21 +5,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .error_pieces import LAG_FPS, Pieces, is_lag_rate
+from .error_pieces import LAG_FPS, Pieces
 from .landmark_errors import LIMBS, SWAPS, TakeErrors, best_exchange, run_lengths, swaps, take_errors
 from .landmark_groups import SIZES, VIEWS, ByLook, BySeen, Group, error_histograms, share, summary
 from .pairs_reading import PairSet, Take, read_takes
 from .real_video import AIMS, REAL_CLIP
 
-#: Looks that make a take hard, where they say yes.
-HARD_LOOKS = ("occluder", "occluders", "bystander", "bystanders")
 #: An interval longer than so many times the median one has lost a frame.
 LOST_FRAME = 1.5
-
-
-def is_plain(take: Take) -> bool:
-    """30 fps, nothing and nobody else in the picture: what real video is compared with."""
-    return is_lag_rate(take.fps) and not any(take.row["look"].get(key) for key in HARD_LOOKS)
 
 
 class FrontEndErrors:
@@ -182,10 +175,12 @@ def gather_errors(dataset: PairSet) -> dict:
         errors = take_errors(take)
         every.add(take, errors)
         rates.add(take)
-        if is_plain(take):
+        if take.row["look"].get("plain"):
             plain.add(take, errors)
         counted = splits.setdefault(str(take.row["split"]), Counter())
-        counted.update(takes=1, frames=len(errors.time_s), detected=int(errors.detected.sum()))
+        counted.update(
+            takes=1, frames=len(errors.time_s), detected=int(errors.detected.sum()), elsewhere=int(errors.elsewhere.sum())
+        )
     subjects = {str(row["subject"]) for row in dataset.takes.values()}
     figures = {"plain": plain.figures() if plain.takes else None, "all": every.figures()}
     return {

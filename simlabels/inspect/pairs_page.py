@@ -55,7 +55,10 @@ def render(figures: dict, sheet: bytes | None) -> str:
 
 def _counts(f: dict) -> str:
     rates = f["frame_rates"]
-    rows = [(name, n["takes"], n["frames"], _percent(n["detected"] / n["frames"])) for name, n in f["splits"].items()]
+    rows = [
+        (name, n["takes"], n["frames"], *(_percent(n[key] / n["frames"]) for key in ("detected", "elsewhere")))
+        for name, n in f["splits"].items()
+    ]
     jitter = rates["jitter_of_interval"]
     told = f"Front end: {', '.join(f['front_ends'])}. {f['clips']} clips of {f['subjects']} subjects."
     rate = "Rate: one over the median interval. " + (
@@ -67,7 +70,7 @@ def _counts(f: dict) -> str:
     return "\n".join(
         [
             note(told),
-            table(("split", "takes", "frames", "detected, of all frames"), rows),
+            table(("split", "takes", "frames", "detected, of all frames", "a bystander or a thing instead"), rows),
             table(("frames a second", "takes"), rates["takes_by_fps"].items(), caption="Frame rates"),
             note(rate),
         ]

@@ -15,7 +15,7 @@ from .reading import read_batches
 
 #: What is read of a frame.
 COLUMNS = (
-    *("time_s", "detected", "xy_norm", "visibility", "landmarks_m"),
+    *("time_s", "detected", "follows_person", "xy_norm", "visibility", "landmarks_m"),
     *("quat_wxyz", "pelvis_m", "R_cam_world", "t_cam_m", "joint_visible"),
 )
 

@@ -18,7 +18,7 @@ def add_video(commands) -> None:
         help="labelled motion performed by drawn people and seen by the tracker's own front end, to a paired dataset",
         description="Films a label dataset: random people, clothes, places, light and cameras, and MediaPipe over every picture exactly "
         "as the tracker runs it. Training clips are gone through until there are --frames of them; the clips of other splits are filmed "
-        "whole by each of --views cameras. Pictures are dropped. Needs no GPU; about 80,000 frames an hour and core.",
+        "whole by each of --views cameras. Pictures are dropped. Needs no GPU; some 70,000 frames an hour and core.",
         epilog="examples:\n"
         "  biohuman-labels video ~/biohuman-data/labels --out ~/biohuman-data/video --jobs 2\n"
         "  biohuman-labels video labels --out sheet --clips 07_01 --frames 79 --keep-video\n",
@@ -55,7 +55,8 @@ def run_video(args: argparse.Namespace) -> int:
     need(("moderngl", "scipy", "pyarrow"), "labels,video")
     from ..progress import ItemProgress
     from .contact_sheet import ContactSheet
-    from .make import Filming, make_video, ray_workers
+    from .film_job import Filming
+    from .make import make_video, ray_workers
 
     filming = Filming(
         size_px=_size_px(args.size),
@@ -70,6 +71,10 @@ def run_video(args: argparse.Namespace) -> int:
         raise InputError(f"--seed should be 0 or more, got {args.seed}")
     sheet = ContactSheet(args.out)
     with cluster_of(args, ray_workers) as workers, ItemProgress("takes") as progress:
+
+        def on_start(takes: int, kept: int) -> None:
+            progress.start(takes, kept)
+            sheet.start(takes, kept)
 
         def on_take(filmed) -> None:
             progress.advance(filmed.take, len(filmed.frames.get("frame", ())), filmed.error)
@@ -89,7 +94,7 @@ def run_video(args: argparse.Namespace) -> int:
             workers=workers,
             jobs=args.jobs,
             notify=lambda line: print(f"biohuman-labels: {line}", file=sys.stderr),
-            on_start=progress.start,
+            on_start=on_start,
             on_take=on_take,
         )
     sheet.write()

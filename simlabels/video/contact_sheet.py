@@ -14,8 +14,12 @@ class ContactSheet:
     """The sheet in a dataset's folder; written anew whenever a row is full."""
 
     def __init__(self, folder: Path):
-        self._path, self._every, self._count = folder / SHEET_NAME, 1, 0
+        self._path, self._every, self._count, self._is_resumed = folder / SHEET_NAME, 1, 0, False
         self._tiles: list[tuple[np.ndarray, str]] = []
+
+    def start(self, takes: int, kept: int) -> None:
+        """A run that goes on from an earlier one keeps that one's sheet, unless it has most of the takes to show."""
+        self._is_resumed = kept > takes / 2 and self._path.is_file()
 
     def add(self, filmed) -> None:
         """The picture of a `make.Filmed`, if it is its turn. A full sheet is thinned to its half, and later ones come half as often."""
@@ -31,7 +35,7 @@ class ContactSheet:
             self.write()
 
     def write(self) -> None:
-        if self._tiles:
+        if self._tiles and not self._is_resumed:
             sheet = contact_sheet(*zip(*self._tiles, strict=True))
             write_whole(self._path, lambda part: part.write_bytes(sheet))
 

@@ -1,21 +1,22 @@
 """Makes the film that ships with the product, and its truth, from a paired dataset whose films were kept.
 
 biohuman-labels video LABELS --out VIDEO --clips 14_20 --views 1 --seconds 10 --plain --size 480x360 --seed SEED --keep-video
-python -m simlabels.video.make_sample VIDEO LABELS TAKE
+python -m simlabels.video.make_sample VIDEO LABELS TAKE --out realtime/sample
 """
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 
+from realtime.body.dataset import JSON_NAME
 from realtime.body.errors import InputError
 from realtime.body.rotations import from_quat_wxyz
 from realtime.body.skeleton import JOINT_COUNT, forward_kinematics, offsets_of
-from realtime.sample import FILM, TRUTH, load_truth
 
-from ..dataset import PAIRS, read_frames, write_whole
+from ..dataset import PAIRS, file_sha256, read_frames, write_whole
 
 _LABELS = {"valid": (), "contact": (4,), "grf_BW": (2, 3), "activation": (-1,)}
 _TRUTH = {
@@ -31,27 +32,29 @@ def truth_of(video: Path, labels: Path, take: str) -> dict[str, np.ndarray]:
     """The arrays of `realtime.sample.Truth` for one take.
 
     Raises:
-        InputError: there is no such take, or its labels are another dataset's.
+        InputError: there is no such take, its labels are another dataset's, or no labels belong to it as they are.
     """
     from pyarrow import parquet
 
+    if json.loads((video / JSON_NAME).read_text())["settings"]["labels_sha256"] != file_sha256(labels / JSON_NAME):
+        raise InputError(f"{labels} are not the labels that {video} films")
     index = {row["take"]: row for row in parquet.read_table(video / PAIRS.index_name).to_pylist()}
     if take not in index:
         raise InputError(f"{video} has no take {take}; it has {', '.join(index)}")
     row = index[take]
+    if row["mirrored"] or row["upper_clip"]:
+        raise InputError(f"{take} is mirrored or recombined; take one of the first pass, or of another split than train")
     columns = read_frames(video, ["take", "frame", *_TRUTH])
     rows = columns["take"] == take
-    truth = {name: columns[name][rows].reshape(-1, *shape) for name, shape in _TRUTH.items()}
+    truth: dict[str, np.ndarray] = {name: columns[name][rows].reshape(-1, *shape) for name, shape in _TRUTH.items()}
     rest_m = np.array(row["rest_m"], float).reshape(JOINT_COUNT, 3)
     R_local, pelvis_m = from_quat_wxyz(truth["quat_wxyz"].astype(float)), truth.pop("pelvis_m").astype(float)
     truth["joints_world_m"] = forward_kinematics(R_local, offsets_of(rest_m), pelvis_m)[0].astype(np.float32)
-    truth |= {"K_px": np.array(row["K_px"], np.float32).reshape(3, 3), "stature_m": np.float32(row["stature_m"])}
+    truth |= {"K_px": np.array(row["K_px"], np.float32).reshape(3, 3), "stature_m": np.array(row["stature_m"], np.float32)}
 
     of_labels = read_frames(labels, ["clip", *_LABELS])
     clip = np.flatnonzero(of_labels["clip"] == row["clip"])
     at = columns["frame"][rows]
-    if at.max() >= len(clip):
-        raise InputError(f"{labels} are not the labels that {video} films: clip {row['clip']} is shorter")
     truth |= {name: of_labels[name][clip[at]].reshape(len(at), *shape) for name, shape in _LABELS.items()}
     return truth | {"activation": truth["activation"].astype(np.float16)}
 
@@ -61,17 +64,18 @@ def main() -> None:
     parser.add_argument("video", type=Path, help="paired dataset with kept films")
     parser.add_argument("labels", type=Path, help="the label dataset that it films")
     parser.add_argument("take")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for film.mp4 and truth.npz")
     args = parser.parse_args()
     truth = truth_of(args.video, args.labels, args.take)
-    shutil.copyfile(args.video / "video" / f"{args.take}.mp4", FILM)
-    write_whole(TRUTH, lambda part: _save(part, truth))
-    load_truth()
-    print(f"{FILM}: {FILM.stat().st_size / 1e6:.2f} MB; {TRUTH}: {TRUTH.stat().st_size / 1e6:.2f} MB")
+    for name in ("film.mp4", "truth.npz"):  # a film never lies beside another one's truth
+        (args.out / name).unlink(missing_ok=True)
+    write_whole(args.out / "film.mp4", lambda part: shutil.copyfile(args.video / "video" / f"{args.take}.mp4", part))
+    write_whole(args.out / "truth.npz", lambda part: _save(part, truth))
 
 
 def _save(part: Path, truth: dict[str, np.ndarray]) -> None:
     with part.open("wb") as file:  # given a name, numpy would add .npz to it
-        np.savez_compressed(file, **truth)
+        np.savez_compressed(file, allow_pickle=False, **truth)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from .hands import with_bent_fingers
 from .mesh import MATERIALS, Mesh
 from .wardrobe import random_outfit
 
-__all__ = ["MATERIALS", "DrawnPerson", "Mesh", "draw_person", "floor_m", "level_head", "skinned"]
+__all__ = ["MATERIALS", "DrawnPerson", "Mesh", "draw_person", "floor_m", "head_lift_rad", "skinned", "with_head_lifted"]
 
 #: Stature of the person drawn over that of the clip's subject; men a little taller, women a little smaller.
 _STATURE_FACTOR, _BY_GENDER = (0.93, 1.05), 0.06
@@ -131,24 +131,28 @@ def floor_m(person: DrawnPerson, R_global: np.ndarray, joints_m: np.ndarray) -> 
     return float(np.percentile(height_m.min(1), _ON_FLOOR_PERCENT))
 
 
-def level_head(R_local: np.ndarray, rest_m: np.ndarray) -> tuple[np.ndarray, float]:
-    """The motion (T, 24, 3, 3) with the head held as people hold it, and by how much it was lifted, rad.
+def head_lift_rad(R_local: np.ndarray, rest_m: np.ndarray) -> float:
+    """By how much the head is to be lifted throughout a clip, of which these are moments (T, 24, 3, 3).
 
     Head frames differ between subjects of a motion library: some stare at the floor throughout. The face's median elevation over
-    frames with an upright trunk is turned back where it is outside -20..+15 degrees, half at the neck, half at the head.
+    frames with an upright trunk is turned back where it is outside -20..+15 degrees.
     """
     _, R_global = forward_kinematics(R_local, offsets_of(rest_m), np.zeros(3))
     upright = R_global[:, 9, 1, 1] > _UPRIGHT
     if upright.sum() < _ENOUGH_FRAMES:
-        return R_local, 0.0
+        return 0.0
     elevation_rad = float(np.median(np.arcsin(np.clip(R_global[upright, 15, 1, 2], -1, 1))))
     if _LEVEL_RAD[0] <= elevation_rad <= _LEVEL_RAD[1]:
-        return R_local, 0.0
-    lift_rad = float(np.clip(_SET_RAD[int(elevation_rad > 0)] - elevation_rad, -_MOST_RAD, _MOST_RAD))
+        return 0.0
+    return float(np.clip(_SET_RAD[int(elevation_rad > 0)] - elevation_rad, -_MOST_RAD, _MOST_RAD))
+
+
+def with_head_lifted(R_local: np.ndarray, lift_rad: float) -> np.ndarray:
+    """The motion (T, 24, 3, 3) with the face turned up, half at the neck, half at the head."""
     half = from_axis_angle(np.array([-lift_rad / 2, 0, 0]))
-    levelled = R_local.copy()
-    levelled[:, [12, 15]] = R_local[:, [12, 15]] @ half
-    return levelled, lift_rad
+    lifted = R_local.copy()
+    lifted[:, [12, 15]] = R_local[:, [12, 15]] @ half
+    return lifted
 
 
 def _matrices(person: DrawnPerson, R_global: np.ndarray, joints_m: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
     @property
     def free_m(self) -> float:
-        """Nothing but an occluder is nearer to the middle than this."""
+        """Walls and what is outdoors are not nearer to the middle than this: people and their arms have room before furniture."""
         return self.extent_m / 2 + 1.0
 
 

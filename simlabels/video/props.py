@@ -95,7 +95,7 @@ class SceneBuffers:
     def __init__(self, scene: Scene, *, shadow: bool):
         ctx = gl_context()
         self.scene = scene
-        self.floor_m = float(scene.vertices[:, 1].min())
+        self.floor_m = scene.floor_m
         self.response_bgr = np.ascontiguousarray(scene.response[None, :, ::-1])
         vertices = ctx.buffer(scene.vertices.astype(np.float32).tobytes())
         layers, height, width, _ = scene.tiles.shape

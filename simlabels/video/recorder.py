@@ -26,32 +26,40 @@ def recorder(path: Path | None, size_px: tuple[int, int], fps: float) -> Iterato
         yield lambda picture_bgr: None
         return
     cv2 = load_cv2()
-    part = path.with_name(f".part.{path.name}")  # the same in every run: what a killed one leaves is written over
-    count = 0
-    try:
+    part = path.with_name(f".{path.name}.part.mp4")  # the same in every run: what a killed one leaves is written over
+    with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), fps, size_px)
         if not writer.isOpened():
             raise OSError(errno.EIO, "OpenCV cannot open it, as on a full disk")
+    count = 0
 
-        def keep(picture_bgr: np.ndarray) -> None:
-            nonlocal count
-            writer.write(picture_bgr)
-            count += 1
+    def keep(picture_bgr: np.ndarray) -> None:
+        nonlocal count
+        writer.write(picture_bgr)
+        count += 1
 
-        try:
-            yield keep
-        finally:
-            writer.release()
-        if _frame_count(part) != count:  # OpenCV does not tell of a full disk
-            raise OSError(errno.ENOSPC, "the film came out short, as on a full disk")
-        os.replace(part, path)
+    try:
+        yield keep
+        writer.release()
+        with _told(path):
+            if _frame_count(part) != count:  # OpenCV does not tell of a full disk
+                raise OSError(errno.ENOSPC, "the film came out short, as on a full disk")
+            os.replace(part, path)
+    finally:
+        writer.release()
+        with suppress(OSError):  # else it would hide why the film cannot be written
+            part.unlink()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What the system says of a film that cannot be written, as one line."""
+    try:
+        yield
     except OSError as error:
         to_do = "; make room, whole files are kept and the same command goes on; or leave out --keep-video"
         raise OutputError(f"{path} cannot be written: {error.strerror or error}{to_do}") from error
-    finally:
-        with suppress(OSError):  # else it would hide why the film cannot be written
-            part.unlink()
 
 
 def _frame_count(path: Path) -> int:

@@ -28,7 +28,8 @@ class Light(NamedTuple):
 class Scene:
     """What the stage draws beside people."""
 
-    vertices: np.ndarray  # (3 n, 12) float32, as in solids.py; its lowest is the floor
+    vertices: np.ndarray  # (3 n, 12) float32, as in solids.py
+    floor_m: float  # nothing casts a shadow below it
     tiles: np.ndarray  # (layers, 256, 256, 3) uint8, encoded (square root of linear), row 0 at v = 0
     light: Light
     response: np.ndarray  # (256, 3) uint8: from encoded (square root of linear) to the picture's values; columns R, G, B
@@ -70,7 +71,7 @@ def random_scene(
     response, encoded = _random_response(rng)
     kind = "outdoor" if outdoor else "room"
     look = {"scene": kind, "occluder": occluder} | look | built | encoded
-    return Scene(np.concatenate(parts), tiles.array(), light, response, kind, look)
+    return Scene(np.concatenate(parts), floor_m, tiles.array(), light, response, kind, look)
 
 
 def _random_light(

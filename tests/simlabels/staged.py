@@ -59,7 +59,7 @@ def bare_scene(*faces: np.ndarray, light: Light = UP_LIGHT) -> Scene:
     """Faces with a plain texture; without any, a floor too small to be seen."""
     vertices = np.concatenate(faces) if faces else quad((0, -50, 0), (0, 0, 1e-3), (1e-3, 0, 0), (0, 0, 0), 0)
     response = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
-    return Scene(vertices, np.full((1, 256, 256, 3), 255, np.uint8), light, response, "room", {})
+    return Scene(vertices, float(vertices[:, 1].min()), np.full((1, 256, 256, 3), 255, np.uint8), light, response, "room", {})
 
 
 def floor(rgb: tuple[float, float, float] = (0.5, 0.5, 0.5), reach_m: float = 20.0) -> np.ndarray:

@@ -17,6 +17,7 @@ from simlabels.inspect import error_course
 from simlabels.inspect.command import inspect
 from simlabels.inspect.contact_sheet import CAPTION_PX, TILE_PX, contact_sheet
 from simlabels.inspect.landmark_errors import ARMS, LEGS, LIMB_MIRROR, LIMBS, procrustes, run_lengths
+from simlabels.video.place import INDOOR_OCCLUDERS, OUTDOOR_OCCLUDERS
 
 FPS, T = 30.0, 120
 SIZE_PX, FOCAL_PX = (640, 480), 600.0
@@ -43,6 +44,7 @@ def a_take(
     exchanged=None,
     world=None,
     detected=None,
+    follows=None,
     visibility: float | np.ndarray = 0.9,
     shown=None,
     look=None,
@@ -94,13 +96,14 @@ def a_take(
         "K_px": K_px.tolist(),
         "rest_m": rest.tolist(),
         "frontend": "made up",
-        "look": json.dumps(look or {}),
+        "look": json.dumps({"plain": True} | (look or {})),
     }
     frames = {
         "take": np.full(n, name, dtype=object),
         "frame": np.arange(n),
         "time_s": np.arange(n) / fps,
         "detected": detected,
+        "follows_person": detected if follows is None else follows,
         "xy_norm": known(xy_norm),
         "z_norm": known(np.zeros((n, LANDMARK_COUNT))),
         "visibility": known(visibilities),
@@ -347,23 +350,34 @@ def test_visibility_and_what_the_picture_shows(tmp_path):
     assert "by depth buffer" in (tmp_path / "page.html").read_text()
 
 
-def test_hard_takes_are_not_plain(tmp_path):
+def test_takes_that_are_not_plain_stand_apart(tmp_path):
     bad = np.full((T, 12, 2), 5.0)
     takes = [
-        a_take("plain", look={"occluders": False, "bystander": False, "light": "day", "seed": 1}),
-        a_take("bystander", bad, look={"occluders": None, "bystander": True, "light": "night", "seed": 2}),
-        a_take("occluders", bad, look={"occluders": 2, "bystander": False, "light": "day", "seed": 3}),
-        a_take("fast", bad, fps=60.0, look={"occluders": False, "bystander": False, "light": "day", "seed": 4}),
+        a_take("plain", look={"bystander": False, "occluder": None, "seed": 1}),
+        a_take("bystander", bad, look={"plain": False, "bystander": True, "occluder": None, "seed": 2}),
+        a_take("fast", bad, fps=60.0, look={"plain": False, "bystander": False, "occluder": None, "seed": 3}),
+        *(
+            a_take(kind, bad, look={"plain": False, "bystander": False, "occluder": kind, "seed": 4})
+            for kind in (*INDOOR_OCCLUDERS, *OUTDOOR_OCCLUDERS)
+        ),
     ]
     found = inspect(write(tmp_path / "pairs", takes), tmp_path / "page.html")
-    assert (found["plain"]["takes"], found["all"]["takes"]) == (1, 4)
+    assert (found["plain"]["takes"], found["all"]["takes"]) == (1, len(takes))
     assert found["headline"]["plain"]["error_pct_p95"] < 0.1 < 5 < found["headline"]["all"]["error_pct_p95"]
-    assert found["frame_rates"]["takes_by_fps"] == {"30": 3, "60": 1}
+    assert found["frame_rates"]["takes_by_fps"] == {"30": len(takes) - 1, "60": 1}
     looks = found["all"]["by_look"]
-    assert set(looks) == {"bystander", "occluders", "light"}
-    assert looks["light"]["night"]["error_pct"]["p50"] == pytest.approx(5 * np.sqrt(2), rel=0.005)
-    assert looks["bystander"]["no"]["takes"] == 3
+    assert set(looks) == {"plain", "bystander", "occluder"}
+    assert looks["bystander"]["yes"]["error_pct"]["p50"] == pytest.approx(5 * np.sqrt(2), rel=0.005)
+    assert looks["occluder"].keys() == {"none", *INDOOR_OCCLUDERS, *OUTDOOR_OCCLUDERS}
     assert "Plain takes: 30 fps" in (tmp_path / "page.html").read_text()
+
+
+def test_landmarks_of_somebody_else_are_counted_apart(tmp_path):
+    follows, error_pct = np.ones(T, bool), np.zeros((T, 12, 2))
+    follows[:40], error_pct[:40] = False, 60.0
+    found = inspect(write(tmp_path / "pairs", [a_take("t", error_pct, follows=follows)]), None)
+    assert found["splits"]["train"] == {"takes": 1, "frames": T, "detected": T - 40, "elsewhere": 40}
+    assert found["headline"]["all"]["error_pct_p95"] < 0.1
 
 
 def test_frame_rates(tmp_path):

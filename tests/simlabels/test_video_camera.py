@@ -7,8 +7,8 @@ from realtime.body.errors import InputError
 from realtime.body.rotations import from_axis_angle, to_quat_wxyz
 from realtime.body.skeleton import JOINT_MIRROR, JOINTS, UPPER_BODY, forward_kinematics, offsets_of, rest_offsets_m
 from simlabels.video.camera import ELEVATION_DEG, Camera, random_camera
-from simlabels.video.hard import hard_marks, is_hard
-from simlabels.video.motion import ClipMotion
+from simlabels.video.marks import hard_marks, is_hard
+from simlabels.video.motion import ClipMotion, Glance
 from simlabels.video.plan import Clip, plan_takes
 from simlabels.video.sensor import Sensor, random_times_s
 from simlabels.video.visibility import BELOW_SKIN_M, visible_joints
@@ -118,7 +118,7 @@ def test_motion_between_frames():
     quat[:, 0] = [rotated_about_z(a) for a in (0, 0.2, 0.4, 0.6)]
     quat[2] *= -1  # the same rotation
     pelvis_m = np.stack([np.arange(4) ** 2 / 100, np.ones(4), np.zeros(4)], axis=1)
-    motion = ClipMotion("a", quat, pelvis_m, np.zeros((24, 3)), 30.0, first=10)
+    motion = ClipMotion("a", quat, pelvis_m, np.zeros((24, 3)), 30.0, Glance.at(quat, pelvis_m), first=10)
     R, p = motion.at(np.array([0, 0.5 / 30, 1.25 / 30, 9.0]))
     np.testing.assert_allclose(np.arctan2(R[:, 0, 1, 0], R[:, 0, 0, 0]), [0, 0.1, 0.25, 0.6], atol=1e-4)
     np.testing.assert_allclose(p[:3, 0], np.array([0, 0.25, 1.5625]) / 100, atol=1e-6)
@@ -218,7 +218,8 @@ def test_an_upper_body_of_another_clip_leaves_the_legs_alone(rng):
 def some_motion(rng, frames):
     turns = from_axis_angle(np.cumsum(rng.normal(0, 0.02, (frames, 24, 3)), axis=0))
     rest_m = forward_kinematics(np.tile(np.eye(3), (24, 1, 1)), rest_offsets_m(), np.zeros(3))[0]
-    return ClipMotion("a", to_quat_wxyz(turns), np.cumsum(rng.normal(0, 0.01, (frames, 3)), axis=0), rest_m, 30.0)
+    quat, pelvis_m = to_quat_wxyz(turns), np.cumsum(rng.normal(0, 0.01, (frames, 3)), axis=0)
+    return ClipMotion("a", quat, pelvis_m, rest_m, 30.0, Glance.at(quat, pelvis_m))
 
 
 # ---- what is hard

@@ -15,7 +15,7 @@ from simlabels import cli
 from simlabels.dataset import LABELS
 from simlabels.video.bodies import load_bodies, write_bodies
 from simlabels.video.contact_sheet import ContactSheet
-from simlabels.video.make import Filming
+from simlabels.video.film_job import Filming
 from simlabels.video.plan import Clip, plan_takes
 from simlabels.video.recorder import recorder
 
@@ -232,7 +232,7 @@ def test_a_full_disk(dataset, whole, tmp_path):
 def test_a_full_disk_under_the_films(dataset, whole, tmp_path, capfd):
     out = tmp_path / "o"
     film = next(name for name in whole if name.startswith("video/"))
-    put_full(out / "video" / f".part.{Path(film).name}")
+    put_full(out / "video" / f".{Path(film).name}.part.mp4")
     command = ["video", str(dataset), "--out", str(out), *COMMAND, "--plain", "--views", "1", "--keep-video"]
     said = error_of([*command, "--jobs", "2"], capfd)
     assert f"{film} cannot be written" in said
@@ -295,7 +295,7 @@ def test_films_that_are_not_there_are_made(dataset, whole, tmp_path):
     for name in whole.keys() - {there[0]}:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(whole[name])
-    (tmp_path / "video" / f".part.{Path(there[0]).name}").write_bytes(whole[there[0]][:999])  # as a killed run leaves it
+    (tmp_path / "video" / f".{Path(there[0]).name}.part.mp4").write_bytes(whole[there[0]][:999])  # as a killed run leaves it
     seen = []
     summary = films(dataset, tmp_path, filming=filming(tmp_path), on_take=seen.append, **SMALL)
     assert [f"video/{filmed.take}.mp4" for filmed in seen] == [there[0]]

@@ -12,7 +12,8 @@ from realtime.body.rotations import from_quat_wxyz
 from realtime.body.skeleton import JOINTS, forward_kinematics, offsets_of
 from simlabels import cli
 from simlabels.dataset import LABELS, DatasetWriter, read_frames
-from simlabels.video.make import Filming, make_video
+from simlabels.video.film_job import Filming
+from simlabels.video.make import make_video
 
 BODIES = Path(__file__).parents[1] / "data" / "bodies.npz"
 SIZE_PX = (320, 240)

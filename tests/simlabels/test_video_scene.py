@@ -63,7 +63,9 @@ def test_scenes_are_whole():
         assert len(scene.vertices) % 3 == 0
         assert np.isfinite(scene.vertices).all()
         assert uv.std() > 0
-        assert positions[:, 1].min() == pytest.approx(FLOOR_M, abs=1e-5) or scene.kind == "outdoor"
+        sky = (normals == 0).all(1)
+        assert positions[~sky, 1].min() == pytest.approx(scene.floor_m, abs=1e-5)
+        assert scene.floor_m == pytest.approx(FLOOR_M, abs=1e-5)
         lengths = np.linalg.norm(normals, axis=1)
         assert (
             np.isclose(lengths, 1, atol=1e-4).all()

@@ -109,6 +109,7 @@ def pair_item(name: str, clip: str, split: str, seed: int) -> tuple[dict, dict[s
         "frame": np.arange(FRAMES),
         "time_s": np.arange(FRAMES) / 30,
         "detected": detected,
+        "follows_person": detected,
         "xy_norm": xy,
         "z_norm": np.zeros((FRAMES, 33)),
         "visibility": np.ones((FRAMES, 33)),

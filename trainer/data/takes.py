@@ -116,7 +116,7 @@ def load_takes(folder: Path, clips: dict[str, Clip]) -> list[Take]:
     and activations.
     """
     columns = [
-        *("take", "frame", "time_s", "detected", "xy_norm", "visibility", "landmarks_m"),
+        *("take", "frame", "time_s", "detected", "follows_person", "xy_norm", "visibility", "landmarks_m"),
         *("quat_wxyz", "pelvis_m", "R_cam_world", "t_cam_m"),
     ]
     _, index, frames = read_dataset(folder, PAIR_SCHEMA, columns)
@@ -141,7 +141,8 @@ def _take(name: str, rows: slice, i: int, index: dict, frames: dict, clips: dict
         ray=_tensor(ray),
         visibility=_tensor(frames["visibility"][rows]),
         landmarks_m=_tensor(frames["landmarks_m"][rows]),
-        detected=_tensor(frames["detected"][rows]),
+        # Who follows somebody else has lost the person: nothing can be learnt from there.
+        detected=_tensor(frames["detected"][rows] & frames["follows_person"][rows]),
         R_local=_tensor(R_local),
         offsets_m=_tensor(offsets_of(index["rest_m"][i])),
         root_m=_tensor((R_cam_world @ pelvis_m[..., None])[..., 0] + t_cam_m),

@@ -1,4 +1,4 @@
-"""What makes a take hard for a front end: marks by which its errors are told apart."""
+"""What makes a take hard for a front end, and which are plain: marks by which its errors are told apart."""
 
 from typing import Any
 
@@ -40,3 +40,12 @@ def hard_marks(
 def is_hard(look: dict[str, Any]) -> bool:
     """Whether anything about a take is hard, light and bystanders included."""
     return any(look[mark] for mark in ("back_from_above", "bent", "one_legged", "far", "low_light", "bystander_behind"))
+
+
+def is_plain(look: dict[str, Any]) -> bool:
+    """Whether a take is one that the aims are said of: 30 even pictures a second of one whole person with nothing before them."""
+    return (
+        look["fps"] == 30
+        and look["framing"] == "whole"
+        and not any(look[key] for key in ("jitter", "blur_s", "occluder", "bystander"))
+    )
