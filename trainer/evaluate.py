@@ -14,7 +14,8 @@ from realtime.body.errors import InputError
 from realtime.body.rotations import from_axis_angle
 
 from .data.bank import body_of
-from .data.takes import FPS, Clip, Take, load_clips, load_takes
+from .data.takes import FPS, Clip, Take, check_labels, load_clips, load_takes
+from .data.windows import steps_s
 from .metrics import accel_error_m_s2, activation_metrics, delay_ms, mpjpe_mm, one_euro, pa_mpjpe_mm
 from .nets.student import Student
 from .nets.teacher import Teacher
@@ -49,6 +50,7 @@ class Answer:
 @dataclass(kw_only=True)
 class TestSet:
     takes: list[Take]
+    left_out: list[str]  # takes in which the person is hardly ever found: no figure is said of them
     truth_m: list[Tensor] = field(default_factory=list)  # (T, 24, 3) about the pelvis, camera axes
 
     def __post_init__(self) -> None:
@@ -57,12 +59,19 @@ class TestSet:
 
 def load_split(data: Path, split: str) -> tuple[TestSet, list[Take], list[Clip]]:
     """The takes of a split, and the training takes and clips that naive rows are fitted on."""
+    check_labels(data / "labels", data / "video")
     clips = load_clips(data / "labels")
-    takes = [t for t in load_takes(data / "video", clips) if t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24]
+    every = load_takes(data / "video", clips)
+    takes = [t for t in every if t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24]
     test = [t for t in takes if t.split == split]
+    left_out = [t.name for t in every if t.split == split and not any(t is kept for kept in test)]
     if not test:
         raise InputError(f"{data / 'video'} has no takes of the split {split!r}")
-    return TestSet(takes=test), [t for t in takes if t.split == "train"], [c for c in clips.values() if c.split == "train"]
+    return (
+        TestSet(takes=test, left_out=left_out),
+        [t for t in takes if t.split == "train"],
+        [c for c in clips.values() if c.split == "train"],
+    )
 
 
 def batch_of(take: Take, told: Told) -> dict[str, Tensor]:
@@ -79,7 +88,7 @@ def batch_of(take: Take, told: Told) -> dict[str, Tensor]:
         "visibility": take.visibility,
         "landmarks_m": take.landmarks_m,
         "detected": take.detected,
-        "dt_s": torch.full((T,), 1 / FPS),
+        "dt_s": steps_s(take, np.arange(T)),
         "gravity_told": gravity,
         "size_told": torch.full((T,), take.size if told.height else 0.0),
     }
@@ -215,6 +224,7 @@ def evaluate(models: list[str], data: Path, split: str = "test") -> dict:
     return {
         "split": split,
         "takes": len(test.takes),
+        "takes_left_out": test.left_out,
         "frames": sum(len(t) for t in test.takes),
         "frames_detected": int(sum(t.detected.sum() for t in test.takes)),
         "frames_with_label": labelled,

@@ -16,7 +16,7 @@ from realtime.body.skeleton import JOINTS, REST_STATURE_M
 from realtime.body.student_io import AGE_EMPTY_S, INPUTS, OUTPUTS, STATE, STATE_OUTPUT, STUDENT_SCHEMA
 
 from .loop import CHECKPOINT, file_hash
-from .nets.attention import MAX_AGE_S, Block
+from .nets.attention import MAX_AGE_S, Ages, Block
 from .nets.decoder import Body
 from .nets.geometry import gravity_frame, local_from_global
 from .nets.observation import Observation
@@ -57,7 +57,7 @@ class StudentStep(nn.Module):
         ray = (xy_norm - 0.5) * image_size_px[:, None] / focal_px[:, None]
         size = height_m[:, 0] / REST_STATURE_M
         seen = net.observer(ray, visibility, landmarks_m, detected[:, 0], gravity_cam, size, dt_s[:, 0])
-        ages = torch.cat([age_s + dt_s, torch.zeros_like(dt_s)], dim=1)
+        ages = Ages.of(torch.cat([age_s + dt_s, torch.zeros_like(dt_s)], dim=1))
         h, columns = net.inlet(seen.features), []
         for layer, block in enumerate(net.blocks):
             assert isinstance(block, Block)

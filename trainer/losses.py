@@ -55,9 +55,9 @@ def label_losses(body: Body, b: Batch, truth: Truth, w: LossConfig) -> dict[str,
         "joint_acceleration": w.joint_acceleration * _difference_loss(error, real, 2),
         "bones": w.bones * _mean((_log_length(body.offsets_m) - _log_length(truth.offsets_m))[..., 1:].abs().mean(-1), real),
         "depth": w.depth * _mean((_log_length(body.root_m) - _log_length(b["root_m"])).abs(), real),
-        "root_velocity": w.root_velocity * _mean(_length(body.velocity_m_s - b["velocity_m_s"]), dynamics),
+        "root_velocity": w.root_velocity * _mean(_length(body.velocity_m_s - b["velocity_m_s"]), b["moves"]),
         "contact": w.contact
-        * _mean(F.binary_cross_entropy_with_logits(body.contact_logit, b["contact"], reduction="none").mean(-1), dynamics),
+        * _mean(F.binary_cross_entropy_with_logits(body.contact_logit, b["contact"], reduction="none").mean(-1), b["touches"]),
         "grf": w.grf * _mean(_length(body.grf_BW - b["grf_BW"]).mean(-1), dynamics),
         "activation": w.activation * _mean((body.activation - b["activation"]).square().mean(-1), dynamics),
         "correlation": w.correlation * _decorrelation(body.activation, b["activation"], dynamics),
@@ -84,13 +84,16 @@ def teacher_losses(body: Body, teacher: Body, b: Batch, w: LossConfig) -> dict[s
 
 
 def delta_loss(out: TeacherOutput, b: Batch, truth: Truth, deltas: tuple[int, ...], w: LossConfig) -> Tensor:
-    """HMMR's past and future heads: joints `d` frames away, where that frame is inside the window."""
+    """HMMR's past and future heads: joints `d` frames away, where that frame is inside the window and frames are 25 to 40 ms apart:
+    the heads are about a time, not a count."""
     T, losses = b["real"].shape[1], []
+    step_s = b["dt_s"][:, 1:].mean(1, keepdim=True)
+    usual = ((step_s > 0.025) & (step_s < 0.04)).float()
     for k, d in enumerate(deltas):
         here = slice(max(0, -d), min(T, T - d))
         there = slice(max(0, d), min(T, T + d))
         miss = out.delta_joints_m[:, here, k] - truth.joints_m[:, there]
-        losses.append(_mean(_length(miss).mean(-1), b["real"][:, here] * b["real"][:, there]))
+        losses.append(_mean(_length(miss).mean(-1), usual * b["real"][:, here] * b["real"][:, there]))
     return w.delta * torch.stack(losses).mean()
 
 
@@ -100,7 +103,7 @@ def _uncertainty(body: Body, b: Batch, truth: Truth) -> Tensor:
     pairs = [
         ((body.joints_m - truth.joints_m).square().mean(-1), body.joint_sigma_m, b["real"]),
         (from_matrix / 3, body.rotation_sigma_rad, b["real"]),
-        ((body.velocity_m_s - b["velocity_m_s"]).square().mean(-1, keepdim=True), body.velocity_sigma_m_s, b["dynamics"]),
+        ((body.velocity_m_s - b["velocity_m_s"]).square().mean(-1, keepdim=True), body.velocity_sigma_m_s, b["moves"]),
         ((body.grf_BW - b["grf_BW"]).square().mean(-1), body.grf_sigma_BW, b["dynamics"]),
         ((body.activation - b["activation"]).square(), body.activation_sigma, b["dynamics"]),
     ]

@@ -14,7 +14,7 @@ from realtime.body.landmarks import LANDMARK_COUNT
 from realtime.body.muscles import MUSCLE_COUNT
 
 from .data.bank import fit_carried_offsets
-from .data.takes import Clip, Take, load_clips, load_takes
+from .data.takes import Clip, Take, check_labels, load_clips, load_takes
 from .data.windows import WindowConfig, WindowSource
 from .loop import CHECKPOINT, RUN_JSON, TrainConfig, file_hash, train
 from .losses import LossConfig, Truth, delta_loss, label_losses, teacher_losses
@@ -35,6 +35,7 @@ class TrainingData:
     """
 
     def __init__(self, labels: Path, pairs: Path, *, takes_share: float = 1.0, clips_share: float = 1.0):
+        check_labels(labels, pairs)
         clips = load_clips(labels)
         takes = load_takes(pairs, clips)
         self.clips: list[Clip] = [c for c in clips.values() if c.split == "train" and _is_in(c.name, clips_share)]
@@ -42,7 +43,7 @@ class TrainingData:
             t
             for t in takes
             if t.split == "train" and t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24
-            if _is_in(t.clip, clips_share) and _is_in(t.name, takes_share)
+            if all(_is_in(clip, clips_share) for clip in (t.clip, t.upper_clip or t.clip)) and _is_in(t.name, takes_share)
         ]
         if not self.clips or not self.takes:
             raise InputError(f"no training clips in {labels} or no training takes in {pairs}")

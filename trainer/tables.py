@@ -18,7 +18,8 @@ COLUMNS = {
 
 def print_rows(result: dict) -> None:
     """The table of `evaluate`."""
-    title = f"{result['split']}: {result['takes']} takes, {result['frames_detected']} of {result['frames']} frames detected"
+    found = f"{result['frames_detected']} of {result['frames']} frames detected"
+    title = f"{result['split']}: {result['takes']} takes ({len(result['takes_left_out'])} left out: nobody found), {found}"
     table = Table(title=title)
     table.add_column("row")
     for head, _ in COLUMNS.values():

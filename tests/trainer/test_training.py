@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from realtime.body.errors import InputError
 from realtime.body.muscles import muscle_index
 from realtime.body.skeleton import rest_offsets_m
 from simlabels.dataset import LABELS, PAIRS, DatasetWriter
@@ -85,6 +86,7 @@ def test_mirrored_takes_have_mirrored_labels_and_recombined_ones_none(tmp_path):
     assert plain.valid.all()
     assert mirrored.valid.all()
     assert not both.valid.any()
+    assert both.contact_valid.all()  # its legs are the clip's
     assert mirrored.contact[0].tolist() == [0, 0, 1, 0]  # the left heel's contact is the right one's
     torch.testing.assert_close(mirrored.grf_BW, plain.grf_BW * torch.tensor([-1.0, 1, 1]))
     left, right = (muscle_index(name) for name in ("soleus_l", "soleus_r"))
@@ -99,7 +101,7 @@ def test_new_motion_keeps_the_time_of_uneven_pictures(data):
     rng = np.random.default_rng(0)
     for take in takes:
         take.time_s = (np.arange(len(take)) + rng.uniform(-0.3, 0.3, len(take))) / 50
-    config = WindowConfig(frames=16, batch=16, bank=1.0, compose=0.0, roll_rad=0.0, half_rate=0.0)
+    config = WindowConfig(frames=16, batch=16, bank=1.0, compose=0.0, roll_rad=0.0, first_step_unknown=0.0)
     b = WindowSource(takes, list(clips.values()), fit_carried_offsets(takes), config, seed=0).batch(0)
     assert (b["dt_s"] > 0).all()
     assert b["dt_s"].mean() == pytest.approx(1 / 50, rel=0.05)
@@ -118,6 +120,46 @@ def test_a_step_always_draws_the_same_batch(source):
     a, b, other = source.batch(3), source.batch(3), source.batch(4)
     assert all(torch.equal(a[k], b[k]) for k in a)
     assert not torch.equal(a["ray"], other["ray"])
+
+
+def test_what_a_window_may_teach(source):
+    """Lost people weigh little, a session's first picture has no time since the one before."""
+    config = WindowConfig(frames=16, batch=32, bank=0.0)
+    b = WindowSource(source.takes, source.clips, source.carried_offsets_m, config, 0).batch(0)
+    lost = b["detected"] == 0
+    assert lost.any()
+    assert (b["real"][lost] <= config.lost).all()
+    assert (b["real"][~lost] == 1).all()
+    assert (b["moves"] == 1).all()
+    first = b["dt_s"][:, 0] == 0
+    assert 0 < first.float().mean() < 1
+    assert (b["dt_s"][:, 1:] > 0).all()
+
+
+def test_windows_are_drawn_by_time(data):
+    takes = load_takes(data / "video", load_clips(data / "labels"))[:2]
+    takes[0].time_s = takes[0].time_s / 10  # as many pictures in a tenth of the time
+    seen = [
+        WindowSource(takes, [], fit_carried_offsets(takes), WindowConfig(frames=16), seed)._draw()[0] for seed in range(200)
+    ]
+    assert 5 < seen.count(0) < 40
+
+
+def test_shares_for_learning_curves_are_nested(data):
+    every = {t.name for t in TrainingData(data / "labels", data / "video").takes}
+    kept = [{t.name for t in TrainingData(data / "labels", data / "video", takes_share=s).takes} for s in (0.2, 0.7)]
+    assert kept[0] <= kept[1] <= every
+    assert 0 < len(kept[0]) < len(every)
+    clips = TrainingData(data / "labels", data / "video", clips_share=0.8)
+    assert {t.clip for t in clips.takes} == {c.name for c in clips.clips} != {"walk", "wave"}
+
+
+def test_pairs_of_other_labels_are_refused(data, tmp_path):
+    pairs = DatasetWriter(tmp_path / "video", PAIRS, {"labels_sha256": "0" * 64})
+    pairs.add(*pair_item("t", "walk", "train", 0))
+    pairs.finish({})
+    with pytest.raises(InputError, match="films other labels"):
+        TrainingData(data / "labels", tmp_path / "video")
 
 
 def test_composed_motion_teaches_no_dynamics(source):

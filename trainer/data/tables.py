@@ -31,10 +31,10 @@ def read_columns(path: Path, columns: dict[str, Column]) -> dict[str, np.ndarray
     Raises:
         InputError: a column is missing.
     """
-    table = pq.read_table(path)
-    missing = [name for name in columns if name not in table.column_names]
+    missing = [name for name in columns if name not in pq.read_schema(path).names]
     if missing:
         raise InputError(f"{path} has no column {missing[0]!r}; it was written by another version: make the dataset again")
+    table = pq.read_table(path, columns=list(columns))
     out = {}
     for name, column in columns.items():
         values = table.column(name).combine_chunks()
@@ -48,18 +48,28 @@ def read_columns(path: Path, columns: dict[str, Column]) -> dict[str, np.ndarray
     return out
 
 
+def read_info(folder: Path, schema: str) -> dict:
+    """`dataset.json` of a dataset.
+
+    Raises:
+        InputError: no such dataset, or another schema.
+    """
+    path = folder / JSON_NAME
+    if not path.is_file():
+        raise InputError(f"{folder} is not a dataset: it has no {JSON_NAME}; make one with `biohuman-labels --help`")
+    info = json.loads(path.read_text())
+    if info.get("schema") != schema:
+        raise InputError(f"{folder} holds {info.get('schema')!r}, wanted {schema!r}")
+    return info
+
+
 def read_dataset(folder: Path, schema: str, frame_columns: list[str]) -> tuple[dict, dict, dict]:
     """`dataset.json`, the table of clips or takes, and the wanted frame columns of all shards, in order.
 
     Raises:
         InputError: no such dataset, another schema, or no shards.
     """
-    info_path = folder / JSON_NAME
-    if not info_path.is_file():
-        raise InputError(f"{folder} is not a dataset: it has no {JSON_NAME}; make one with `biohuman-labels --help`")
-    info = json.loads(info_path.read_text())
-    if info.get("schema") != schema:
-        raise InputError(f"{folder} holds {info.get('schema')!r}, wanted {schema!r}")
+    info = read_info(folder, schema)
     index_name, index_columns, all_columns = _TABLES[schema]
     shards = sorted(folder.glob(SHARD_GLOB))
     if not shards:

@@ -1,18 +1,19 @@
 """Motion clips and rendered takes as tensors, in the one form that windows are cut from."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from realtime.body.dataset import LABEL_SCHEMA, PAIR_SCHEMA
+from realtime.body.dataset import JSON_NAME, LABEL_SCHEMA, PAIR_SCHEMA
 from realtime.body.errors import InputError
 from realtime.body.muscles import MUSCLE_COUNT, muscle_mirror
 from realtime.body.rotations import from_quat_wxyz
 from realtime.body.skeleton import REST_STATURE_M, offsets_of
 
-from .tables import read_dataset, runs
+from .tables import read_dataset, read_info, runs
 
 Tensor = torch.Tensor
 
@@ -42,6 +43,7 @@ class Take:
 
     name: str
     clip: str
+    upper_clip: str  # clip that the upper body performs, if another
     subject: str
     split: str
     ray: Tensor  # (T, 33, 2)
@@ -55,13 +57,13 @@ class Take:
     t_cam_m: Tensor  # (T, 3)
     pelvis_m: Tensor  # (T, 3) world
     size: float  # stature / 1.70
-    frame: np.ndarray  # (T,) index in the clip: the label that is nearest in time
     time_s: np.ndarray  # (T,) when each picture was taken, from the first on
     velocity_m_s: Tensor  # (T, 3) of the pelvis, world
     contact: Tensor  # (T, 4)
     grf_BW: Tensor  # (T, 2, 3), world
     activation: Tensor  # (T, 354)
-    valid: Tensor  # (T,)
+    valid: Tensor  # (T,) 1 where forces and activations may be used
+    contact_valid: Tensor  # (T,) 1 where contacts may be: also where the upper body is another clip's
 
     def __len__(self) -> int:
         return len(self.ray)
@@ -109,11 +111,22 @@ def load_clips(folder: Path) -> dict[str, Clip]:
     return clips
 
 
+def check_labels(labels: Path, pairs: Path) -> None:
+    """See to it that the takes of `pairs` perform the clips of `labels`: they are joined by place in the clip.
+
+    Raises:
+        InputError: they perform others.
+    """
+    said = read_info(pairs, PAIR_SCHEMA)["settings"].get("labels_sha256")
+    if said is not None and said != hashlib.sha256((labels / JSON_NAME).read_bytes()).hexdigest():
+        raise InputError(f"{pairs} films other labels than {labels}; film these: biohuman-labels video {labels} --out {pairs}")
+
+
 def load_takes(folder: Path, clips: dict[str, Clip]) -> list[Take]:
     """All takes of a pair dataset, with the labels of the clips they perform joined by frame.
 
-    A frame whose clip has no label, or whose upper body is another clip's, keeps its pose and is marked invalid for contact, forces
-    and activations.
+    A frame whose clip has no label keeps its pose and is marked invalid for contact, forces and activations; where the upper body is
+    another clip's, feet still touch the floor as the label says, and nothing else of it holds.
     """
     columns = [
         *("take", "frame", "time_s", "detected", "follows_person", "xy_norm", "visibility", "landmarks_m"),
@@ -132,10 +145,12 @@ def _take(name: str, rows: slice, i: int, index: dict, frames: dict, clips: dict
     pelvis_m = frames["pelvis_m"][rows]
     R_local[:, 0] = R_cam_world @ R_local[:, 0]
     clip = clips.get(str(index["clip"][i]))
-    frame, time_s = frames["frame"][rows], _rising(frames["time_s"][rows])
+    time_s = _rising(frames["time_s"][rows])
+    upper_clip = str(index["upper_clip"][i])
     return Take(
         name=name,
         clip=str(index["clip"][i]),
+        upper_clip=upper_clip,
         subject=str(index["subject"][i]),
         split=str(index["split"][i]),
         ray=_tensor(ray),
@@ -150,10 +165,11 @@ def _take(name: str, rows: slice, i: int, index: dict, frames: dict, clips: dict
         t_cam_m=_tensor(t_cam_m),
         pelvis_m=_tensor(pelvis_m),
         size=float(index["stature_m"][i]) / REST_STATURE_M,
-        frame=frame,
         time_s=time_s - time_s[0],
         velocity_m_s=_tensor(_velocity(pelvis_m, time_s)),
-        **_labels_of(clip, frame, mirrored=bool(index["mirrored"][i]), recombined=bool(str(index["upper_clip"][i]))),
+        **_labels_of(
+            clip, frames["frame"][rows][0], time_s - time_s[0], mirrored=bool(index["mirrored"][i]), recombined=bool(upper_clip)
+        ),
     )
 
 
@@ -162,14 +178,26 @@ def _rising(time_s: np.ndarray) -> np.ndarray:
     return time_s[0] + np.r_[0, np.maximum(np.diff(time_s), 1e-3).cumsum()]
 
 
-def _labels_of(clip: Clip | None, frame: np.ndarray, *, mirrored: bool, recombined: bool) -> dict[str, Tensor]:
-    if clip is None or recombined or frame.max() >= len(clip.valid):
-        T = len(frame)
-        shapes = {"contact": (T, 4), "grf_BW": (T, 2, 3), "activation": (T, MUSCLE_COUNT), "valid": (T,)}
+def _labels_of(clip: Clip | None, first: int, time_s: np.ndarray, *, mirrored: bool, recombined: bool) -> dict[str, Tensor]:
+    """Labels at the times of the pictures, of which the first shows frame `first` of the clip."""
+    T = len(time_s)
+    if clip is None:
+        shapes = {"contact": (T, 4), "grf_BW": (T, 2, 3), "activation": (T, MUSCLE_COUNT), "valid": (T,), "contact_valid": (T,)}
         return {key: torch.zeros(shape) for key, shape in shapes.items()}
-    rows = torch.from_numpy(frame.astype(np.int64))
-    labels = {key: getattr(clip, key)[rows] for key in ("contact", "grf_BW", "activation", "valid")}
-    return labels | mirrored_dynamics(labels) if mirrored else labels
+    at = torch.from_numpy(first + FPS * time_s).clamp(max=len(clip.valid) - 1)
+    low = at.long()
+    high = (low + 1).clamp(max=len(clip.valid) - 1)
+    share = (at - low).float()
+
+    def between(x: Tensor) -> Tensor:
+        weight = share.reshape(-1, *[1] * (x.ndim - 1))
+        return (1 - weight) * x[low] + weight * x[high]
+
+    labels = {key: between(getattr(clip, key)) for key in ("contact", "grf_BW", "activation")}
+    if mirrored:
+        labels = mirrored_dynamics(labels)
+    valid = clip.valid[at.round().long()]
+    return labels | {"valid": torch.zeros(T) if recombined else valid, "contact_valid": valid}
 
 
 def mirrored_dynamics(labels: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -29,7 +29,9 @@ class WindowConfig:
     batch: int = 24
     bank: float = 0.5  # share of windows with new motion and borrowed errors; the rest are pairs
     compose: float = 0.3  # share of those whose upper body comes from another clip (pose only, no dynamics)
-    half_rate: float = 0.15  # share of windows with every second picture
+    half_rate: float = 0.0  # share of windows with every second picture; takes have rates of their own
+    lost: float = 0.2  # weight of pictures in which the front end has not found the person
+    first_step_unknown: float = 0.5  # share of windows that begin as a session does: no picture before the first
     drop_landmarks_3d: float = 0.2  # share of windows without the front end's 3D points
     gravity_known: float = 0.6
     gravity_error_deg: float = 3.0  # standard deviation about each of two axes
@@ -66,14 +68,16 @@ class WindowSource:
         self.errors: list[TakeErrors] = [errors_of(take, carried_offsets_m) for take in takes]
         self.seed = seed
         self.rng = np.random.default_rng(seed)
-        self._take_share = _shares([len(take) for take in takes])
-        self._clip_share = _shares([len(clip.valid) for clip in clips])
+        # By their time, not their pictures: a second at 60 a second says little more than one at 30.
+        self._take_share = _shares([float(take.time_s[-1]) for take in takes])
+        self._clip_share = _shares([float(len(clip.valid)) for clip in clips])
 
     def batch(self, step: int) -> Batch:
         """One batch: every entry (B, T, ...) but `offsets_m` (B, 24, 3) and `size` (B,)."""
         c, self.rng = self.config, np.random.default_rng((self.seed, step))
         windows = [self._new_motion() if self.rng.random() < c.bank else self._pair() for _ in range(c.batch)]
         b = {key: torch.stack([w[key] for w in windows]) for key in windows[0]}
+        b["real"] = b["real"] * (c.lost + (1 - c.lost) * b["detected"])
         return self._hide(self._roll(self._mirror(b)))
 
     # ---- one window
@@ -105,7 +109,7 @@ class WindowSource:
             "visibility": take.visibility[rows],
             "landmarks_m": take.landmarks_m[rows],
             "detected": take.detected[rows],
-            "dt_s": _steps_s(take, rows),
+            "dt_s": steps_s(take, rows),
             "R_local": take.R_local[rows],
             "offsets_m": take.offsets_m,
             "size": torch.tensor(take.size),
@@ -116,6 +120,8 @@ class WindowSource:
             "grf_BW": _turn(cam[:, None], take.grf_BW[rows]),
             "activation": take.activation[rows],
             "dynamics": take.valid[rows] * real,
+            "touches": take.contact_valid[rows] * real,
+            "moves": real,
             "real": real,
         }
 
@@ -129,7 +135,8 @@ class WindowSource:
         clip = self.clips[int(self.rng.choice(len(self.clips), p=self._clip_share))]
         at = self._at_times(len(clip.valid), take, rows)
         R = at.rotations(clip.R_local)
-        dynamics = (at.of(clip.valid) == 1) * real * at.real
+        touches = (at.of(clip.valid) == 1) * real * at.real
+        dynamics = touches
         if self.rng.random() < self.config.compose:
             other = self.clips[int(self.rng.choice(len(self.clips), p=self._clip_share))]
             R[:, list(UPPER_BODY)] = self._at_times(len(other.valid), take, rows).rotations(other.R_local[:, list(UPPER_BODY)])
@@ -158,7 +165,7 @@ class WindowSource:
             "visibility": take.visibility[rows],
             "landmarks_m": ideal - ideal[:, [23, 24]].mean(1, keepdim=True) + errors.landmarks_m[rows],
             "detected": take.detected[rows],
-            "dt_s": _steps_s(take, rows),
+            "dt_s": steps_s(take, rows),
             "R_local": R,
             "offsets_m": take.offsets_m,
             "size": torch.tensor(take.size),
@@ -169,6 +176,8 @@ class WindowSource:
             "grf_BW": _turn((cam @ turn)[:, None], at.of(clip.grf_BW)),
             "activation": at.of(clip.activation),
             "dynamics": dynamics * moves_as_shown,
+            "touches": touches * moves_as_shown,
+            "moves": real * at.real * moves_as_shown,
             "real": real * at.real,
         }
 
@@ -209,7 +218,10 @@ class WindowSource:
         tilt = torch.from_numpy(self.rng.normal(0, np.radians(c.gravity_error_deg), (B, 1, 3))).float()
         told = torch.nn.functional.normalize(b["gravity_cam"] + tilt, dim=-1)
         focal = torch.from_numpy(np.exp(self.rng.normal(0, c.focal_error, (B, 1, 1, 1)))).float()
+        dt_s = b["dt_s"].clone()
+        dt_s[:, 0] *= 1 - share(c.first_step_unknown)
         return b | {
+            "dt_s": dt_s,
             "ray": b["ray"] * focal,
             "landmarks_m": b["landmarks_m"] * (1 - share(c.drop_landmarks_3d))[:, None, None, None],
             "gravity_told": told * share(c.gravity_known)[:, None, None],
@@ -217,14 +229,14 @@ class WindowSource:
         }
 
 
-def _steps_s(take: Take, rows: Tensor) -> Tensor:
+def steps_s(take: Take, rows: Tensor | np.ndarray) -> Tensor:
     """Time (T,) since the picture before; that of the first is like the second's, and of rows that are held a frame time."""
     steps_s = np.diff(take.time_s[rows])
     steps_s = np.r_[steps_s[:1], steps_s]
     return torch.from_numpy(np.where(steps_s > 0, steps_s, 1 / FPS)).float()
 
 
-def _shares(lengths: list[int]) -> np.ndarray:
+def _shares(lengths: list[float]) -> np.ndarray:
     n = np.array(lengths, float)
     return n / n.sum()
 

@@ -6,6 +6,7 @@ never makes a NaN.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn as nn
@@ -18,20 +19,30 @@ AGE_FREQUENCIES_HZ = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 MASKED = -1e4
 
 
-class AgeBias(nn.Module):
-    """Age of each key (..., S), s -> additive attention bias (..., S, heads). Ages beyond 4 s are masked, in either direction."""
+class Ages(NamedTuple):
+    """Ages of keys as all blocks look at them."""
 
-    omega: Tensor
+    basis: Tensor  # (..., S, 1 + 2 frequencies)
+    near: Tensor  # (..., S, 1) bool: not beyond 4 s, in either direction
+
+    @classmethod
+    def of(cls, age_s: Tensor) -> "Ages":
+        """Of ages (..., S), s."""
+        a = age_s.clamp(-MAX_AGE_S, MAX_AGE_S)[..., None]
+        angle = a * (torch.tensor(AGE_FREQUENCIES_HZ, device=a.device) * 2 * math.pi)
+        return cls(torch.cat([a, angle.sin(), angle.cos()], dim=-1), (age_s.abs() <= MAX_AGE_S)[..., None])
+
+
+class AgeBias(nn.Module):
+    """Ages of keys (..., S) -> additive attention bias (..., S, heads)."""
 
     def __init__(self, heads: int):
         super().__init__()
         self.linear = nn.Linear(1 + 2 * len(AGE_FREQUENCIES_HZ), heads)
-        self.register_buffer("omega", torch.tensor(AGE_FREQUENCIES_HZ) * 2 * math.pi, persistent=False)
 
-    def forward(self, age_s: Tensor) -> Tensor:
-        a = age_s.clamp(-MAX_AGE_S, MAX_AGE_S)[..., None]
-        bias = self.linear(torch.cat([a, (a * self.omega).sin(), (a * self.omega).cos()], dim=-1))
-        return torch.where((age_s.abs() <= MAX_AGE_S)[..., None], bias, torch.full_like(bias, MASKED))
+    def forward(self, ages: Ages) -> Tensor:
+        bias = self.linear(ages.basis)
+        return torch.where(ages.near, bias, torch.full_like(bias, MASKED))
 
 
 class Block(nn.Module):
@@ -46,23 +57,23 @@ class Block(nn.Module):
         self.bias = AgeBias(heads)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x_BTD: Tensor, age_s_BTT: Tensor) -> Tensor:
-        """`age_s_BTT`: age of key j seen from query i; beyond 4 s = masked."""
+    def forward(self, x_BTD: Tensor, ages_BTT: Ages) -> Tensor:
+        """`ages_BTT`: of key j seen from query i; beyond 4 s = masked."""
         B, T, D = x_BTD.shape
         q, k, v = self.qkv(self.norm_1(x_BTD)).reshape(B, T, 3, self.heads, self.per_head).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias(age_s_BTT).permute(0, 3, 1, 2))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias(ages_BTT).permute(0, 3, 1, 2))
         x = x_BTD + self.dropout(self.mix(y.transpose(1, 2).reshape(B, T, D)))
         return x + self.dropout(self.feed_forward(x))
 
-    def step(self, x_1D: Tensor, kv: Tensor, age_s_1S: Tensor) -> tuple[Tensor, Tensor]:
-        """One frame. `kv` (2, heads, S - 1, per head) holds the past, `age_s_1S` the ages of the past and, last, of now (0).
+    def step(self, x_1D: Tensor, kv: Tensor, ages_1S: Ages) -> tuple[Tensor, Tensor]:
+        """One frame. `kv` (2, heads, S - 1, per head) holds the past, `ages_1S` are those of the past and, last, of now (0).
 
         Returns the new hidden state and this frame's column (2, heads, 1, per head).
         """
         q, k, v = self.qkv(self.norm_1(x_1D)).reshape(3, self.heads, self.per_head, 1).transpose(2, 3)
         keys, values = torch.cat([kv[0], k], dim=1), torch.cat([kv[1], v], dim=1)
         # written out: the scaled-dot-product operator gains nothing here and some importers get it wrong
-        score = (q * self.per_head**-0.5) @ keys.transpose(1, 2) + self.bias(age_s_1S).permute(2, 0, 1)
+        score = (q * self.per_head**-0.5) @ keys.transpose(1, 2) + self.bias(ages_1S).permute(2, 0, 1)
         x = x_1D + self.mix((score.softmax(-1) @ values).reshape(1, -1))
         return x + self.feed_forward(x), torch.stack([k, v])
 

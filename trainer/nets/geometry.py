@@ -29,6 +29,16 @@ def _chains() -> Tensor:
 CHAINS = _chains()
 
 
+def _depths() -> list[tuple[list[int], list[int]]]:
+    """Joints and their parents, those first whose parent is the pelvis, then theirs, and so on."""
+    depth = [int(row.sum()) for row in CHAINS]
+    by_depth = [[j for j in range(JOINT_COUNT) if depth[j] == d] for d in range(1, max(depth) + 1)]
+    return [(joints, [PARENTS[j] for j in joints]) for joints in by_depth]
+
+
+_DEPTHS = _depths()
+
+
 def pick(x: Tensor, indices: list[int], dim: int) -> Tensor:
     """Entries of one axis, by one Gather node (a list in brackets would become three)."""
     return x.index_select(dim, torch.tensor(indices, device=x.device))
@@ -86,10 +96,10 @@ def joints_from_global(G: Tensor, offsets_m: Tensor) -> Tensor:
 
 def global_from_local(R: Tensor) -> Tensor:
     """Global rotations (..., 24, 3, 3) of parent-relative ones."""
-    G = [R[..., 0, :, :]]
-    for j in range(1, JOINT_COUNT):
-        G.append(G[PARENTS[j]] @ R[..., j, :, :])
-    return torch.stack(G, dim=-3)
+    G = R.clone()
+    for joints, parents in _DEPTHS:
+        G[..., joints, :, :] = G[..., parents, :, :] @ R[..., joints, :, :]
+    return G
 
 
 def local_from_global(G: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn as nn
 
-from .attention import Block, window_ages
+from .attention import Ages, Block, window_ages
 from .decoder import Body, Decoder
 from .observation import FEATURES, Observer
 
@@ -40,10 +40,10 @@ class Student(nn.Module):
         seen = self.observer(
             b["ray"], b["visibility"], b["landmarks_m"], b["detected"], b["gravity_told"], b["size_told"], b["dt_s"]
         )
-        age_s = window_ages(b["dt_s"], window or self.config.window, causal=True)
+        ages = Ages.of(window_ages(b["dt_s"], window or self.config.window, causal=True))
         h = self.inlet(seen.features)
         for block in self.blocks:
-            h = block(h, age_s)
+            h = block(h, ages)
         return self.decoder(self.norm(h), seen)
 
     @property

@@ -12,7 +12,7 @@ import torch.nn as nn
 
 from realtime.body.skeleton import JOINT_COUNT
 
-from .attention import Block, window_ages
+from .attention import Ages, Block, window_ages
 from .decoder import Body, Decoder
 from .geometry import from_rot6d_cols, joints_from_global, to_rot6d_cols
 from .observation import FEATURES, Observer
@@ -70,9 +70,9 @@ class Teacher(nn.Module):
         B, T, _, D = tokens.shape
         h = tokens.reshape(B, 2 * T, D)  # interleaved: pose, view, pose, view, ...
         age_s = window_ages(b["dt_s"], self.config.window, causal=False)
-        age_s = age_s.repeat_interleave(2, 1).repeat_interleave(2, 2)
+        ages = Ages.of(age_s.repeat_interleave(2, 1).repeat_interleave(2, 2))
         for block in self.blocks:
-            h = block(h, age_s)
+            h = block(h, ages)
         h = self.norm(h).reshape(B, T, 2, D)
         gate = self.gate_out(h.flatten(2)).sigmoid()
         fused = gate * h[:, :, 0] + (1 - gate) * h[:, :, 1]
@@ -80,12 +80,13 @@ class Teacher(nn.Module):
         return TeacherOutput(body, self._deltas(fused, body))
 
     def _motion(self, pose: Tensor, dt_s: Tensor, detected: Tensor) -> Tensor:
-        """Pose, velocity and acceleration (B, T, 3 * 144 + 1): differences over the frames beside, per 1/30 s."""
-        step = (30 * dt_s).clamp(min=0.1)[..., None]
+        """Pose, velocity and acceleration (B, T, 3 * 144 + 1): differences over the frames beside, whenever these were, per 1/30 s."""
+        before = (30 * dt_s).clamp(min=0.1)[..., None]
+        after = torch.cat([before[:, 1:], before[:, -1:]], 1)
         ahead = torch.cat([pose[:, 1:], pose[:, -1:]], 1)
         behind = torch.cat([pose[:, :1], pose[:, :-1]], 1)
-        velocity = (ahead - behind) / (2 * step)
-        acceleration = (ahead - 2 * pose + behind) / step.square()
+        velocity = (ahead - behind) / (before + after)
+        acceleration = 2 * ((ahead - pose) / after - (pose - behind) / before) / (before + after)
         return torch.cat([pose, velocity.clamp(-3, 3), acceleration.clamp(-3, 3), detected[..., None]], -1)
 
     def _deltas(self, h: Tensor, body: Body) -> Tensor:
