@@ -66,6 +66,13 @@ def add_train(commands, name: str, what: str) -> None:
     p.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     p.add_argument("--takes-share", type=_share, default=1.0, metavar="S", help="learn from this share of the takes, 0..1")
     p.add_argument("--clips-share", type=_share, default=1.0, metavar="S", help="learn from this share of the clips, 0..1")
+    p.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="choices of network (net.), data (windows.), losses (losses.) and optimisers (train.), such as net.width=192",
+    )
     if name == "distil":
         p.add_argument("--teacher", required=True, help="run folder of the teacher, or `none` for labels only")
     p.set_defaults(run_command=run_train)
@@ -79,6 +86,7 @@ def _share(text: str) -> float:
 
 
 def run_train(args: argparse.Namespace) -> int:
+    from .choices import chosen
     from .data.windows import WindowConfig
     from .loop import TrainConfig
     from .losses import LossConfig
@@ -87,14 +95,16 @@ def run_train(args: argparse.Namespace) -> int:
     from .runs import TrainingData, train_student, train_teacher
 
     steps = {} if args.steps is None else {"steps": args.steps}
-    config = TrainConfig(seed=args.seed, threads=args.threads, **steps)
+    net = TeacherConfig() if args.command == "teacher" else StudentConfig()
+    train = TrainConfig(seed=args.seed, threads=args.threads, **steps)
+    c = chosen({"net": net, "windows": WindowConfig(), "losses": LossConfig(), "train": train}, args.set)
     shares = {"takes_share": args.takes_share, "clips_share": args.clips_share}
     data = TrainingData(args.data / "labels", args.data / "video", **shares)
     if args.command == "teacher":
-        done = train_teacher(data, args.out, TeacherConfig(), WindowConfig(), LossConfig(), config)
+        done = train_teacher(data, args.out, c["net"], c["windows"], c["losses"], c["train"])
     else:
         teacher = None if args.teacher == "none" else Path(args.teacher)
-        done = train_student(data, args.out, teacher, StudentConfig(), WindowConfig(), LossConfig(), config)
+        done = train_student(data, args.out, teacher, c["net"], c["windows"], c["losses"], c["train"])
     print(f"{args.out}: {done['steps_done']} steps in {done['cpu_min']} CPU minutes")
     return 0
 

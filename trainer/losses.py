@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from .metrics import similarity
 from .nets.decoder import Body
 from .nets.geometry import global_from_local, joints_from_global
 from .nets.teacher import TeacherOutput
@@ -19,6 +20,7 @@ Batch = dict[str, Tensor]
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
     joints: float = 10.0  # per m
+    shape: float = 0.0  # per m, joints after the similarity that fits best: the pose whatever its orientation
     rotation: float = 0.5  # per squared Frobenius distance
     joint_velocity: float = 30.0  # per m and frame
     joint_acceleration: float = 10.0  # per m and frame^2
@@ -31,7 +33,9 @@ class LossConfig:
     correlation: float = 0.3  # 1 - Pearson, over the batch
     uncertainty: float = 0.05
     delta: float = 4.0  # per m, joints some frames before and after (teacher)
-    teacher: float = 0.5  # weight of the teacher's answers beside the labels (student)
+    teacher: float = 0.5  # weight of the teacher's poses beside the labels (student)
+    teacher_dynamics: float = 0.5  # likewise of its contacts, forces and activations
+    teacher_ahead: int = 0  # pictures that the teacher must have seen beyond one for its answer to count
 
 
 class Truth:
@@ -50,6 +54,7 @@ def label_losses(body: Body, b: Batch, truth: Truth, w: LossConfig) -> dict[str,
     turned = body.G_cam - truth.G
     terms = {
         "joints": w.joints * _mean(_length(error).mean(-1), real),
+        "shape": w.shape * _mean(_length(_misshape(body.joints_m, truth.joints_m)).mean(-1), real),
         "rotation": w.rotation * _mean(turned.square().sum((-1, -2)).mean(-1), real),
         "joint_velocity": w.joint_velocity * _difference_loss(error, real, 1),
         "joint_acceleration": w.joint_acceleration * _difference_loss(error, real, 2),
@@ -68,7 +73,8 @@ def label_losses(body: Body, b: Batch, truth: Truth, w: LossConfig) -> dict[str,
 
 def teacher_losses(body: Body, teacher: Body, b: Batch, w: LossConfig) -> dict[str, Tensor]:
     """The student against the teacher, on every real frame: also where no label tells of forces and activations."""
-    real = b["real"]
+    T = b["real"].shape[1]
+    real = b["real"] * (torch.arange(T) < T - w.teacher_ahead)
     terms = {
         "joints": w.joints * _mean(_length(body.joints_m - teacher.joints_m).mean(-1), real),
         "rotation": w.rotation * _mean((body.G_cam - teacher.G_cam).square().sum((-1, -2)).mean(-1), real),
@@ -80,7 +86,8 @@ def teacher_losses(body: Body, teacher: Body, b: Batch, w: LossConfig) -> dict[s
         "grf": w.grf * _mean(_length(body.grf_BW - teacher.grf_BW).mean(-1), real),
         "activation": w.activation * _mean((body.activation - teacher.activation).square().mean(-1), real),
     }
-    return {f"teacher_{k}": w.teacher * v for k, v in terms.items()}
+    weight = {"joints": w.teacher, "rotation": w.teacher}
+    return {f"teacher_{k}": weight.get(k, w.teacher_dynamics) * v for k, v in terms.items()}
 
 
 def delta_loss(out: TeacherOutput, b: Batch, truth: Truth, deltas: tuple[int, ...], w: LossConfig) -> Tensor:
@@ -95,6 +102,14 @@ def delta_loss(out: TeacherOutput, b: Batch, truth: Truth, deltas: tuple[int, ..
         miss = out.delta_joints_m[:, here, k] - truth.joints_m[:, there]
         losses.append(_mean(_length(miss).mean(-1), usual * b["real"][:, here] * b["real"][:, there]))
     return w.delta * torch.stack(losses).mean()
+
+
+def _misshape(joints_m: Tensor, truth_m: Tensor) -> Tensor:
+    """Differences (..., J, 3) after the best similarity, which is taken as given: no gradient goes through it."""
+    x, y = joints_m - joints_m.mean(-2, keepdim=True), truth_m - truth_m.mean(-2, keepdim=True)
+    with torch.no_grad():
+        scale, R = similarity(x, y)
+    return scale[..., None, None] * (x @ R) - y
 
 
 def _uncertainty(body: Body, b: Batch, truth: Truth) -> Tensor:

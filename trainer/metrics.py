@@ -6,14 +6,22 @@ import torch
 Tensor = torch.Tensor
 
 
+def similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale (...) and rotation R (..., 3, 3) that carry centred points x (..., J, 3) onto y, as scale x R, at least squares.
+
+    Source: Umeyama 1991.
+    """
+    U, S, Vt = torch.linalg.svd(x.transpose(-1, -2) @ y)
+    sign = torch.ones_like(S)
+    sign[..., 2] = torch.det(U @ Vt)
+    R = U @ (sign[..., :, None] * Vt)
+    return (S * sign).sum(-1) / x.square().sum((-1, -2)).clamp(min=1e-9), R
+
+
 def procrustes(X: Tensor, Y: Tensor) -> Tensor:
-    """Similarity (rotation, translation, scale) of each X (N, J, 3) onto Y (N, J, 3) at least squares (Umeyama 1991)."""
+    """Each X (N, J, 3) turned, shifted and scaled onto Y (N, J, 3)."""
     x, y = X - X.mean(1, keepdim=True), Y - Y.mean(1, keepdim=True)
-    U, S, Vt = torch.linalg.svd(x.transpose(1, 2) @ y)
-    sign = torch.ones(len(X), 3)
-    sign[:, 2] = torch.det(U @ Vt)
-    R = U @ (sign[:, :, None] * Vt)
-    scale = (S * sign).sum(1) / x.square().sum((1, 2)).clamp(min=1e-9)
+    scale, R = similarity(x, y)
     return scale[:, None, None] * (x @ R) + Y.mean(1, keepdim=True)
 
 

@@ -105,7 +105,7 @@ def train_student(
 ) -> dict:
     """The live network, on labels and, with a teacher, on what the teacher makes of the same windows.
 
-    The teacher is told what the student is told, and sees the frames that are still to come in the window.
+    The teacher sees the frames that are still to come in the window, and is told which way is down, and all that the front end saw.
     """
     torch.manual_seed(config.seed)
     net = Student(net_config, data.activation_mean, data.carried_offsets_m)
@@ -120,7 +120,7 @@ def train_student(
         found = label_losses(body, b, Truth(b), losses)
         if teacher is not None:
             with torch.no_grad():
-                answer = teacher(b).body
+                answer = teacher(b | {"gravity_told": b["gravity_cam"], "landmarks_m": b["landmarks_seen_m"]}).body
             found |= teacher_losses(body, answer, b, losses)
         return found
 

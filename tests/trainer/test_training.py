@@ -1,6 +1,7 @@
 """From datasets on disk through teacher, student, export and evaluation; windows, resume, errors."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from realtime.body.errors import InputError
 from realtime.body.muscles import muscle_index
 from realtime.body.skeleton import rest_offsets_m
 from simlabels.dataset import LABELS, PAIRS, DatasetWriter
+from trainer.choices import chosen
 from trainer.cli import main
 from trainer.data.bank import body_of, fit_carried_offsets
 from trainer.data.takes import load_clips, load_takes
@@ -281,3 +283,33 @@ def test_the_mean_skeleton_is_that_of_the_training_people(data, tmp_path):
     rows = [line.split(",") for line in out.read_text().splitlines() if not line.startswith(("#", "joint"))]
     written = np.array([[float(x) for x in row[1:]] for row in rows])
     np.testing.assert_allclose(written, rest_offsets_m(), atol=2e-4)  # the people of these tests have the mean skeleton
+
+
+# ---- choices
+@dataclass(frozen=True)
+class Oven:
+    degrees: float = 180.0
+    minutes: int = 20
+    fan: bool = False
+    racks: tuple[int, ...] = (1, 2)
+
+
+def test_choices_are_made_by_name():
+    made = chosen({"oven": Oven(), "other": Oven()}, ["oven.degrees=200", "oven.fan=true", "oven.racks=[3]"])
+    assert made == {"oven": Oven(200.0, 20, True, (3,)), "other": Oven()}
+    assert type(made["oven"].degrees) is float
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        ("oven.degreees=3", "did you mean oven.degrees"),
+        ("oven.fan", "NAME=VALUE"),
+        ("oven.minutes=2.5", "is 20 by default"),
+        ("oven.fan=1", "is false by default"),
+        ("oven.degrees=hot", "is 180.0 by default"),
+    ],
+)
+def test_choices_that_cannot_be(choice, says):
+    with pytest.raises(InputError, match=says):
+        chosen({"oven": Oven()}, [choice])

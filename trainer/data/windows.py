@@ -223,6 +223,7 @@ class WindowSource:
         return b | {
             "dt_s": dt_s,
             "ray": b["ray"] * focal,
+            "landmarks_seen_m": b["landmarks_m"],
             "landmarks_m": b["landmarks_m"] * (1 - share(c.drop_landmarks_3d))[:, None, None, None],
             "gravity_told": told * share(c.gravity_known)[:, None, None],
             "size_told": (b["size"] * share(c.height_known))[:, None].expand(-1, c.frames),

@@ -13,8 +13,10 @@ from .geometry import (
     from_rot6d_cols,
     joints_from_global,
     landmarks_from_body,
+    local_from_global,
     pick,
     place_on_rays,
+    to_rot6d_cols,
 )
 from .observation import Observation
 
@@ -24,6 +26,7 @@ Tensor = torch.Tensor
 BONE_GROUP = [0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 9, 10, 11, 11, 12, 12, 13, 13, 14, 14]
 BONE_GROUPS = 15
 ACTIVATION_HIDDEN = 256
+POSE = 6 * (JOINT_COUNT - 1) + 3  # local rotations of all joints but the pelvis, and gravity in the pelvis
 SPLIT = {
     "rotation": 6 * JOINT_COUNT,
     "bones": BONE_GROUPS,
@@ -63,12 +66,21 @@ class Decoder(nn.Module):
     rest_offsets_m: Tensor
     carried_offsets_m: Tensor
 
-    def __init__(self, width: int, activation_mean: Tensor, rest_offsets_m: Tensor, carried_offsets_m: Tensor):
+    def __init__(
+        self,
+        width: int,
+        activation_mean: Tensor,
+        rest_offsets_m: Tensor,
+        carried_offsets_m: Tensor,
+        *,
+        muscles_see_pose: bool = False,
+    ):
         super().__init__()
+        self.muscles_see_pose = muscles_see_pose
         self.register_buffer("rest_offsets_m", rest_offsets_m)
         self.register_buffer("carried_offsets_m", carried_offsets_m)
         self.body = nn.Linear(width, sum(SPLIT.values()))
-        self.muscle_hidden = nn.Linear(width, ACTIVATION_HIDDEN)
+        self.muscle_hidden = nn.Linear(width + (POSE if muscles_see_pose else 0), ACTIVATION_HIDDEN)
         self.muscle = nn.Linear(ACTIVATION_HIDDEN, 2 * MUSCLE_COUNT)
         for layer in (self.body, self.muscle):
             nn.init.normal_(layer.weight, std=0.005)
@@ -79,10 +91,10 @@ class Decoder(nn.Module):
 
     def forward(self, h: Tensor, seen: Observation) -> Body:
         y = dict(zip(SPLIT, self.body(h).split(list(SPLIT.values()), dim=-1), strict=True))
-        m, s = self.muscle(F.gelu(self.muscle_hidden(h), approximate="tanh")).split(MUSCLE_COUNT, dim=-1)
-        V = seen.R_cam_aimed
+        V = seen.R_cam_pose
         lead = h.shape[:-1]
         G = V[..., None, :, :] @ from_rot6d_cols(seen.pose_rot6d + y["rotation"].reshape(*lead, JOINT_COUNT, 6))
+        m, s = self._muscles(h, G, seen).split(MUSCLE_COUNT, dim=-1)
         factor = pick((0.3 * y["bones"]).exp(), BONE_GROUP, -1) * seen.size[..., None]
         offsets_m = self.rest_offsets_m * factor[..., None]
         joints_m = joints_from_global(G, offsets_m)
@@ -106,6 +118,14 @@ class Decoder(nn.Module):
             activation=m.sigmoid(),
             activation_sigma=positive(s, 1.0),
         )
+
+    def _muscles(self, h: Tensor, G: Tensor, seen: Observation) -> Tensor:
+        """Activations and their sigmas (..., 2 x 354), raw."""
+        if self.muscles_see_pose:
+            local = local_from_global(G)[..., 1:, :, :].detach()
+            gravity = (G[..., 0, :, :].transpose(-1, -2) @ seen.gravity_cam[..., None])[..., 0].detach()
+            h = torch.cat([h, to_rot6d_cols(local).flatten(-2), gravity], dim=-1)
+        return self.muscle(F.gelu(self.muscle_hidden(h), approximate="tanh"))
 
 
 def positive(x: Tensor, scale: float) -> Tensor:

@@ -11,6 +11,7 @@ from realtime.body.skeleton import JOINT_COUNT, rest_offsets_m
 from .geometry import (
     aim_camera,
     closed_form_pose,
+    gravity_frame,
     joints_from_global,
     landmarks_from_body,
     person_box,
@@ -26,8 +27,8 @@ class Observation(NamedTuple):
     """Everything the decoder needs besides the network's own state. Leading axes as given, e.g. (B, T)."""
 
     features: Tensor  # (..., FEATURES)
-    R_cam_aimed: Tensor  # (..., 3, 3): turns the axes of a camera aimed at the person into camera axes
-    pose_rot6d: Tensor  # (..., 24, 6): closed-form global pose, aimed axes
+    R_cam_pose: Tensor  # (..., 3, 3): turns the axes in which poses are told into camera axes
+    pose_rot6d: Tensor  # (..., 24, 6): closed-form global pose
     ray: Tensor  # (..., 33, 2)
     weight: Tensor  # (..., 33): how far each ray is trusted
     size: Tensor  # (...): stature / 1.70 where told, else 1
@@ -41,8 +42,10 @@ class Observer(nn.Module):
     carried_offsets_m: Tensor
     rest_landmarks_m: Tensor
 
-    def __init__(self, carried_offsets_m: Tensor):
+    def __init__(self, carried_offsets_m: Tensor, *, level: bool = False):
+        """`level`: poses are told in level axes that face the person, else in those of a camera aimed at them."""
         super().__init__()
+        self.level = level
         self.register_buffer("rest_offsets_m", torch.tensor(rest_offsets_m(), dtype=torch.float32))
         self.register_buffer("carried_offsets_m", carried_offsets_m.float())
         self.register_buffer("rest_landmarks_m", self._rest_landmarks())
@@ -81,20 +84,22 @@ class Observer(nn.Module):
         size_known = (size > 0.1).float()
         size_used = size_known * size + (1 - size_known)
         gravity_aimed = (R_aimed_cam @ gravity_cam[..., None])[..., 0]
+        R_pose_aimed = gravity_frame(gravity_aimed) if self.level else torch.eye(3, dtype=ray.dtype, device=ray.device)
+        landmarks = has_3d[..., None, None] * landmarks_m + (1 - has_3d)[..., None, None] * self.rest_landmarks_m
+        landmarks = landmarks @ R_pose_aimed.transpose(-1, -2)
         features = [
             (aimed / box[..., None, None]).flatten(-2) * seen[..., None],
             visibility * seen[..., None],
-            3 * landmarks_m.flatten(-2) * has_3d[..., None],
+            3 * landmarks.flatten(-2) * has_3d[..., None],
             torch.stack([seen, has_3d], dim=-1),
             torch.cat([centre, box.log()[..., None] + 2], dim=-1),
             torch.cat([gravity_aimed, known], dim=-1),
             torch.stack([size_used.log() * 10, size_known], dim=-1),
             (30 * dt_s.clamp(0.0, 0.5)).log1p()[..., None],
         ]
-        landmarks = has_3d[..., None, None] * landmarks_m + (1 - has_3d)[..., None, None] * self.rest_landmarks_m
         return Observation(
             features=torch.cat(features, dim=-1).clamp(-8.0, 8.0),
-            R_cam_aimed=R_aimed_cam.transpose(-1, -2),
+            R_cam_pose=R_aimed_cam.transpose(-1, -2) @ R_pose_aimed.transpose(-1, -2),
             pose_rot6d=to_rot6d_cols(closed_form_pose(landmarks, self.rest_offsets_m)),
             ray=ray,
             weight=(visibility + 0.05) * seen[..., None] + 1e-3,

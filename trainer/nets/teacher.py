@@ -30,6 +30,8 @@ class TeacherConfig:
     window: int = 32  # frames it looks back, and ahead
     dropout: float = 0.05
     deltas: tuple[int, ...] = (-5, 5)  # frames; HMMR's
+    level: bool = False  # as `StudentConfig`
+    muscles_see_pose: bool = False
 
 
 class TeacherOutput(NamedTuple):
@@ -44,7 +46,7 @@ class Teacher(nn.Module):
         super().__init__()
         self.config = config
         D = config.width
-        self.observer = Observer(carried_offsets_m)
+        self.observer = Observer(carried_offsets_m, level=config.level)
         self.pose_inlet = nn.Linear(3 * POSE + 1, D)
         self.seen_inlet = nn.Linear(FEATURES, D)
         self.gate_in = nn.Linear(2 * D, 2 * D)
@@ -53,7 +55,11 @@ class Teacher(nn.Module):
         self.norm = nn.LayerNorm(D)
         self.gate_out = nn.Linear(2 * D, D)
         self.decoder = Decoder(
-            D, activation_mean, self.observer.rest_offsets_m.clone(), self.observer.carried_offsets_m.clone()
+            D,
+            activation_mean,
+            self.observer.rest_offsets_m.clone(),
+            self.observer.carried_offsets_m.clone(),
+            muscles_see_pose=config.muscles_see_pose,
         )
         self.delta = nn.Linear(D, len(config.deltas) * POSE)
         nn.init.zeros_(self.delta.weight)
