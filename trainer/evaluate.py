@@ -15,7 +15,7 @@ from realtime.body.rotations import from_axis_angle
 
 from .data.bank import body_of
 from .data.takes import FPS, Clip, Take, check_labels, load_clips, load_takes
-from .data.windows import steps_s
+from .data.windows import steps_of
 from .metrics import accel_error_m_s2, activation_metrics, delay_ms, mpjpe_mm, one_euro, pa_mpjpe_mm
 from .nets.student import Student
 from .nets.teacher import Teacher
@@ -88,7 +88,7 @@ def batch_of(take: Take, told: Told) -> dict[str, Tensor]:
         "visibility": take.visibility,
         "landmarks_m": take.landmarks_m,
         "detected": take.detected,
-        "dt_s": steps_s(take, np.arange(T)),
+        "dt_s": torch.from_numpy(steps_of(take.time_s)).float(),
         "gravity_told": gravity,
         "size_told": torch.full((T,), take.size if told.height else 0.0),
     }
