@@ -105,6 +105,7 @@ class WindowSource:
         self._time_s = np.concatenate([take.time_s for take in takes])
         self._size = torch.tensor([take.size for take in takes])
         self._clips = _Frames(clips, _OF_CLIPS, [len(clip.valid) for clip in clips])
+        self._upper_R_local = self._clips.of["R_local"][:, list(UPPER_BODY)]
         errors = [errors_of(take, carried_offsets_m) for take in takes]
         self._image_box = torch.cat([error.image_box for error in errors])
         self._landmarks_m = torch.cat([error.landmarks_m for error in errors])
@@ -179,9 +180,7 @@ class WindowSource:
         _, other = self._moments(rng, w.after_s)
         composed = torch.from_numpy(rng.random(len(R)) < self.config.compose)
         upper = list(UPPER_BODY)
-        R[:, :, upper] = torch.where(
-            composed[:, None, None, None, None], other.rotations(self._clips.of["R_local"][:, upper]), R[:, :, upper]
-        )
+        R[:, :, upper] = torch.where(composed[:, None, None, None, None], other.rotations(self._upper_R_local), R[:, :, upper])
         mid = w.rows.shape[1] // 2
         turn = _heading_turn(
             R[:, mid, 0], cam[:, mid].transpose(-1, -2) @ take["R_local"][:, mid, 0]
