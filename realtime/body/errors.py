@@ -26,6 +26,10 @@ class UnknownName(BioHumanError):
         near = difflib.get_close_matches(name, known, n=5) or list(known[:5])
         more = "" if len(near) == len(known) else f" ({len(known)} in all)"
         super().__init__(f"no {kind} is called {name!r}; nearest: {', '.join(near)}{more}")
+        self._asked = kind, name, list(known)
+
+    def __reduce__(self):
+        return type(self), self._asked  # else it would not come back from another process
 
 
 class ShapeError(BioHumanError):

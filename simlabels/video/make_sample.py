@@ -1,7 +1,7 @@
 """Makes the film that ships with the product, and its truth, from a paired dataset whose films were kept.
 
-biohuman-labels video LABELS --out VIDEO --clips 14_20 --views 1 --seconds 10 --plain --size 480x360 --seed SEED --keep-video
-python -m simlabels.video.make_sample VIDEO LABELS TAKE --out realtime/sample
+biohuman-labels video LABELS --out VIDEO --clips 14_20 --views 1 --seconds 10 --plain --size 480x360 --seed 166 --keep-video
+python -m simlabels.video.make_sample VIDEO LABELS 14_20-view0-00000 --out realtime/sample
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Every choice does what it says, is recorded, and the defaults are those of the figures."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -260,3 +261,8 @@ def test_choices_are_recorded_and_do_not_mix(tmp_path, the_body, monkeypatch, ca
     capsys.readouterr()
     assert cli.main([*argv, "--cutoff", "-1"]) == 2
     assert "the cut-off should be a positive number of Hz, got -1" in capsys.readouterr().err
+
+
+def test_an_unknown_name_comes_back_from_another_process():
+    error = UnknownName("cost", "cube", ["cubes", "squares"])
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -1,6 +1,7 @@
 """From a label dataset to a paired one: staged, drawn, looked at by the tracker's own front end, stored, gone on with."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from realtime.assets import fetch
 from realtime.body.errors import AssetError, BioHumanError, InputError
 from realtime.body.rotations import from_quat_wxyz
 from realtime.body.skeleton import JOINTS, forward_kinematics, offsets_of
+from realtime.sample import Truth
 from simlabels import cli
 from simlabels.dataset import LABELS, DatasetWriter, read_frames
 from simlabels.video.film_job import Filming
 from simlabels.video.make import make_video
+from simlabels.video.make_sample import truth_of
 
 BODIES = Path(__file__).parents[1] / "data" / "bodies.npz"
 SIZE_PX = (320, 240)
@@ -109,6 +112,25 @@ def test_the_person_is_found_where_the_truth_says(filmed):
         assert 0.03 < np.median(ankles) < 0.14  # soles at y = 0
     assert found > 50
     assert np.median(off) < 0.05
+
+
+def test_the_truth_of_a_film_is_the_takes_with_its_labels(dataset, filmed, tmp_path):
+    _, out = filmed
+    takes = takes_of(out)
+    name = next(name for name, take in takes.items() if take["split"] == "test")
+    truth, c = truth_of(out, dataset, name), columns_of(out)
+    rows = c["take"] == name
+    np.testing.assert_array_equal(truth["quat_wxyz"], c["quat_wxyz"][rows])
+    np.testing.assert_allclose(truth["joints_world_m"][:, 0], c["pelvis_m"][rows], atol=1e-6)
+    labels = read_frames(dataset, ["clip", "frame", "activation"])
+    own = labels["activation"][labels["clip"] == takes[name]["clip"]][c["frame"][rows]]
+    np.testing.assert_allclose(truth["activation"].astype(float), own, atol=1e-3)
+    assert truth.keys() == {field.name for field in fields(Truth)}
+    with pytest.raises(InputError, match="no take nobody"):
+        truth_of(out, dataset, "nobody")
+    (tmp_path / "dataset.json").write_text("{}")
+    with pytest.raises(InputError, match="not the labels"):
+        truth_of(out, tmp_path, name)
 
 
 def test_takes_say_what_was_drawn(filmed):
