@@ -343,9 +343,9 @@ def edit_info(**changes):
         ),
         (
             edit_info(schema="biohuman.labels/9"),
-            r"dataset\.json says schema 'biohuman\.labels/9'; inspect reads biohuman\.labels/1 and biohuman\.pairs/1",
+            r"dataset\.json says schema 'biohuman\.labels/9'; inspect reads biohuman\.labels/1 and biohuman\.pairs/2",
         ),
-        (edit_info(schema="biohuman.pairs/1"), r"takes\.parquet is not readable Parquet"),
+        (edit_info(schema="biohuman.pairs/2"), r"takes\.parquet is not readable Parquet"),
         (edit_info(clip_details=None), r"dataset\.json has no 'clip_details'"),
         (edit_info(clip_details={}), r"clips\.parquet lists other clips than"),
         (edit_info(clip_details={"a": {}}), r"dataset\.json, clip 'a': no 'contact_elsewhere'"),

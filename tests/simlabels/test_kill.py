@@ -159,9 +159,10 @@ def test_killed_while_writing(folder, tmp_path, the_body, whole):
 
 
 COMMAND = f"""
-import sys
+import signal, sys
 from simlabels import cli, dataset
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
     dataset.DatasetWriter.__init__.__kwdefaults__["shard_rows"] = {SHARD_ROWS}
     sys.exit(cli.main(sys.argv[1:]))
 """

@@ -100,8 +100,9 @@ def test_an_interrupt_ends_processes_at_once_and_without_a_word(after_s):
     """Jobs may take a minute, and nobody waits for their results any more."""
     begun = "print(*w.run([('pid',)] * 9), flush=True)" if after_s == "they work" else "pass"
     program = (
-        "import sys\nfrom simlabels.workers import LocalWorkers\nfrom tests.simlabels.jobs import do, given_up\n"
+        "import signal\nimport sys\nfrom simlabels.workers import LocalWorkers\nfrom tests.simlabels.jobs import do, given_up\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # whoever runs the tests in the background ignores it
         "    try:\n"
         "        with LocalWorkers(do, given_up, 2) as w:\n"
         f"            {begun}\n"
