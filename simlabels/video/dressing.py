@@ -17,17 +17,15 @@ _PUPIL, _WHITE = (0.02, 0.02, 0.02), (0.85, 0.84, 0.82)
 _OF_LIMB, _OF_END = 0.3, 0.6
 
 
-def dressed(
-    bodies: Bodies, bound: Binding, outfit: Outfit, rng: np.random.Generator
-) -> tuple[tuple[Mesh, ...], dict[str, tuple[int, int]]]:
-    """The meshes of a person, and where on them the landmarks are that SMPL lacks: name -> (mesh, vertex)."""
+def dressed(bodies: Bodies, bound: Binding, outfit: Outfit, rng: np.random.Generator) -> tuple[Mesh, ...]:
+    """The meshes of a person."""
     body = _Dresser(bodies, bound, outfit, rng)
     meshes = [body.skin(), body.suit(), body.eyes()]
     if outfit.hem is not None:
         meshes.append(body.skirt(outfit.hem))
     if outfit.hair == "long":
         meshes.append(body.hair())
-    return tuple(mesh for mesh, _ in meshes), body.landmarks([vertices for _, vertices in meshes])
+    return tuple(meshes)
 
 
 class _Dresser:
@@ -46,7 +44,7 @@ class _Dresser:
         self.eyes_m = float(self.eye_m["l"][1] + self.eye_m["r"][1]) / 2
         self.head_z_m = float(tpose[self.head, 2].mean())
 
-    def skin(self) -> tuple[Mesh, np.ndarray]:
+    def skin(self) -> Mesh:
         faces = self.bodies.faces["body"]
         outfit = self.outfit
         line_m = _BALD_M if outfit.hair == "bald" else self.eyes_m + outfit.hairline * (self.crown_m - self.eyes_m)
@@ -60,7 +58,7 @@ class _Dresser:
         visible = ~is_covered(outfit, self.region, self.bound.tpose_m, self.neck_m)[faces].all(1)
         return self._mesh("skin", faces[visible], self.bound.vertices_m, normals, uniforms, self._face_paint())
 
-    def suit(self) -> tuple[Mesh, np.ndarray]:
+    def suit(self) -> Mesh:
         faces, points = self.bodies.faces["helper-tights"], self.bound.vertices_m
         outfit = self.outfit
         normals = _normals(points, faces)
@@ -83,7 +81,7 @@ class _Dresser:
         normals = wrinkled(_normals(points, faces), points, self.rng)
         return self._mesh("cloth", faces[worn], points, normals, uniforms)
 
-    def skirt(self, hem: float) -> tuple[Mesh, np.ndarray]:
+    def skirt(self, hem: float) -> Mesh:
         faces, points = self.bodies.faces["helper-skirt"], self.bound.vertices_m
         faces = faces[(self.region[faces, 1] <= hem).any(1)]
         weights = self.bound.weights.copy()
@@ -97,7 +95,7 @@ class _Dresser:
         uniforms = {"bottom_colour": self.outfit.bottom_colour, "hem": hem, "seed": self.outfit.seed}
         return self._mesh("skirt", faces, points, normals, uniforms, weights=weights)
 
-    def hair(self) -> tuple[Mesh, np.ndarray]:
+    def hair(self) -> Mesh:
         faces, tpose = self.bodies.faces["helper-hair"], self.bound.tpose_m
         end_m = self.eyes_m - self.outfit.hair_below_eyes_m
         uniforms = {
@@ -109,7 +107,7 @@ class _Dresser:
         normals = _normals(self.bound.vertices_m, faces)
         return self._mesh("hair", faces[(tpose[faces, 1] > end_m).any(1)], self.bound.vertices_m, normals, uniforms)
 
-    def eyes(self) -> tuple[Mesh, np.ndarray]:
+    def eyes(self) -> Mesh:
         points, tpose = self.bound.vertices_m, self.bound.tpose_m
         colour = np.zeros((len(points), 4))
         kept, normals = [], np.zeros_like(points)
@@ -125,23 +123,6 @@ class _Dresser:
             kept.append(faces[(front[faces] > 0).any(1)])  # nobody sees the back of an eye
         return self._mesh("eyes", np.concatenate(kept), points, normals, {}, colour)
 
-    def landmarks(self, vertices: list[np.ndarray]) -> dict[str, tuple[int, int]]:
-        """Nose, ears (skin), eyes, heels and toes (shoes): mesh and vertex, of meshes (skin, suit, eyes) with these rows of the body."""
-        tpose, (skin, suit, eyes) = self.bound.tpose_m, vertices[:3]
-        x, y, z = tpose.T
-        on_head = self.head[skin]
-        nose = _best(on_head, z[skin])
-        found = {"nose": (0, nose)}
-        level = on_head & (np.abs(y[skin] - y[skin[nose]] - 0.01) < 0.04)
-        for side, sign, at in (("left", 1, 0), ("right", -1, 1)):
-            found[f"{side}_ear"] = 0, _best(level, sign * x[skin])
-            found[f"{side}_eye"] = 2, _best(np.isin(eyes, self.eye[side[0]]), z[eyes])
-            foot = self.bound.weights[suit][:, [7 + at, 10 + at]].sum(1) > 0.8
-            low = foot & (y[suit] < y[suit[foot]].min() + 0.03)
-            found[f"{side}_heel"] = 1, _best(low, -z[suit])
-            found[f"{side}_toe"] = 1, _best(low, z[suit])
-        return found
-
     def _face_paint(self) -> np.ndarray:
         """Lips, brows and lids (V, 4), as `Mesh.colour` of skin."""
         bodies, tpose = self.bodies, self.bound.tpose_m
@@ -156,12 +137,12 @@ class _Dresser:
             colour[self.head & (np.sqrt(x * x + y * y + z * z) < 0.27) & (z > 0)] = _LIDS
         return colour
 
-    def _mesh(self, material: str, faces, points, normals, uniforms: dict[str, Any], colour=None, weights=None):
-        """A mesh of some triangles of the body, and the rows of the body's vertices that it has."""
+    def _mesh(self, material: str, faces, points, normals, uniforms: dict[str, Any], colour=None, weights=None) -> Mesh:
+        """A mesh of some triangles of the body."""
         rows, triangles = np.unique(faces, return_inverse=True)
         colour = np.zeros((len(points), 4)) if colour is None else colour
         weights = self.bound.weights if weights is None else weights
-        mesh = Mesh(
+        return Mesh(
             material=material,
             triangles=triangles.reshape(faces.shape).astype(np.int32),
             uniforms=uniforms,
@@ -177,7 +158,6 @@ class _Dresser:
                 )
             },
         )
-        return mesh, rows
 
 
 def _regions(bodies: Bodies, bound: Binding) -> tuple[np.ndarray, np.ndarray]:
@@ -211,8 +191,3 @@ def _normals(points_m: np.ndarray, faces: np.ndarray) -> np.ndarray:
     for corner in faces.T:
         np.add.at(normals, corner, n)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
-def _best(among: np.ndarray, value: np.ndarray) -> int:
-    """Where `value` is largest among the marked."""
-    return int(np.argmax(np.where(among, value, -np.inf)))

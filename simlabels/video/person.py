@@ -45,7 +45,6 @@ class DrawnPerson:
         stature_m: crown to sole in the T-pose, barefoot.
         meshes: one a material; vertices of all together are skinned in one go.
         R_bind, centre_m: (24, 3, 3) linear map (rotation and stretch) and (24, 3) centre of one-step skinning.
-        landmarks: name -> (mesh, vertex) of points that SMPL lacks (nose, left_ear, left_eye, left_heel, left_toe, ...), to about 1 cm.
         phenotype, outfit: what was drawn from the generator, JSON-able.
         fit_m: (24,) how far the body's own joints lie from the skeleton drawn, before bones are stretched.
     """
@@ -56,7 +55,6 @@ class DrawnPerson:
     meshes: tuple[Mesh, ...]
     R_bind: np.ndarray
     centre_m: np.ndarray
-    landmarks: dict[str, tuple[int, int]]
     phenotype: dict[str, float]
     outfit: dict[str, Any]
     fit_m: np.ndarray
@@ -85,7 +83,7 @@ def draw_person(bodies: Bodies, index: int, rest_m: np.ndarray, rng: np.random.G
     vertices_m = with_bent_fingers(bodies, vertices_m, bodies.heads_m[index] * own.scale, rng)
     bound = bind(bodies, vertices_m, own, drawn_m)
     outfit = random_outfit(phenotype, rng)
-    meshes, landmarks = dressed(bodies, bound, outfit, rng)
+    meshes = dressed(bodies, bound, outfit, rng)
     height_m = bound.tpose_m[np.unique(bodies.faces["body"]), 1]
     return DrawnPerson(
         rest_m=drawn_m,
@@ -94,7 +92,6 @@ def draw_person(bodies: Bodies, index: int, rest_m: np.ndarray, rng: np.random.G
         meshes=meshes,
         R_bind=bound.R_bind,
         centre_m=bound.centre_m,
-        landmarks=landmarks,
         phenotype=phenotype,
         outfit=outfit.as_dict(),
         fit_m=fit_m(drawn_m, own),
@@ -107,12 +104,6 @@ def skinned(person: DrawnPerson, R_global: np.ndarray, joints_m: np.ndarray) -> 
     out = np.empty_like(points)
     _skin(_matrices(person, R_global, joints_m).astype(np.float32), joints, weights, points, out)
     return np.split(out, starts)
-
-
-def landmarks_m(person: DrawnPerson, R_global: np.ndarray, joints_m: np.ndarray) -> dict[str, np.ndarray]:
-    """Places (3,) of `person.landmarks` in one pose."""
-    meshes = skinned(person, R_global, joints_m)
-    return {name: meshes[mesh][vertex, :3] for name, (mesh, vertex) in person.landmarks.items()}
 
 
 def floor_m(person: DrawnPerson, R_global: np.ndarray, joints_m: np.ndarray) -> float:

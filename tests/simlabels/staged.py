@@ -39,7 +39,6 @@ def cut_out(*triangles_m: np.ndarray, rgb: tuple[float, float, float] = (1, 1, 1
         meshes=(mesh,),
         R_bind=STILL[0],
         centre_m=STILL[1],
-        landmarks={},
         phenotype={},
         outfit={},
         fit_m=np.zeros(24),
