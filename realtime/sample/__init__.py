@@ -25,7 +25,7 @@ class Truth:
     t_cam_m: np.ndarray  # (T, 3): x_cam = R_cam_world x_world + t_cam
     K_px: np.ndarray  # (3, 3)
     stature_m: np.ndarray  # (): of the person drawn
-    joint_visible: np.ndarray  # (T, 24): in the picture, with nothing before it
+    joint_visible: np.ndarray  # (T, 24): in the picture, nothing before it but its own flesh
     valid: np.ndarray  # (T,): the simulation's dynamics hold, so that the next three may be used
     contact: np.ndarray  # (T, 4): left heel, left toes, right heel, right toes
     grf_BW: np.ndarray  # (T, 2, 3): under the left and right foot, world, body weights

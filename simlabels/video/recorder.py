@@ -29,9 +29,7 @@ def recorder(path: Path | None, size_px: tuple[int, int], fps: float) -> Iterato
     part = path.with_name(f".{path.name}.part.mp4")  # the same in every run: what a killed one leaves is written over
     with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), fps, size_px)
-        if not writer.isOpened():
-            raise OSError(errno.EIO, "OpenCV cannot open it, as on a full disk")
+    writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), fps, size_px)
     count = 0
 
     def keep(picture_bgr: np.ndarray) -> None:
@@ -40,6 +38,9 @@ def recorder(path: Path | None, size_px: tuple[int, int], fps: float) -> Iterato
         count += 1
 
     try:
+        with _told(path):
+            if not writer.isOpened():
+                raise OSError(errno.EIO, "OpenCV cannot open it, as on a full disk")
         yield keep
         writer.release()
         with _told(path):

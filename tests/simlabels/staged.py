@@ -1,15 +1,35 @@
 """Made-up people and places for the tests of the stage: flat things of one colour, where one wants them."""
 
-import numpy as np
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
+import pytest
+
+from realtime.body.errors import BioHumanError
 from simlabels.video.camera import Camera
 from simlabels.video.person import DrawnPerson, Mesh
+from simlabels.video.programs import gl_context
 from simlabels.video.scene import Light, Scene
 from simlabels.video.solids import quad
+from simlabels.video.stage import Stage
 
 UP_LIGHT = Light(np.array([0.0, 1.0, 0.0]), np.ones(3), np.ones(3), 0.5)
 STILL = (np.tile(np.eye(3), (24, 1, 1)), np.zeros((24, 3)))
 """The pose in which a made-up person lies where its vertices say."""
+
+
+@contextmanager
+def opened_stage(size_px: tuple[int, int]) -> Iterator[Stage]:
+    """A stage without shadows and people; skips the test where there is nothing to draw with."""
+    try:
+        gl_context()
+    except BioHumanError as error:
+        pytest.skip(str(error))
+    stage = Stage(*size_px, shadow=False)
+    stage.set_people([])
+    yield stage
+    stage.close()
 
 
 def cut_out(*triangles_m: np.ndarray, rgb: tuple[float, float, float] = (1, 1, 1), both_sides: bool = True) -> DrawnPerson:

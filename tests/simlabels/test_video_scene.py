@@ -5,15 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from realtime.body.errors import BioHumanError
 from simlabels.video.place import INDOOR_OCCLUDERS, OUTDOOR_OCCLUDERS, Place, random_occluder
-from simlabels.video.programs import gl_context
 from simlabels.video.scene import Scene, random_scene
 from simlabels.video.solids import box, car, chair, column, heading, house, sofa, table, tree
 from simlabels.video.stage import Stage
 from simlabels.video.tiles import TEXTURES, Tiles
 
-from .staged import bare_scene, camera_at
+from .staged import bare_scene, camera_at, opened_stage
 
 CENTRE_M = np.array([1.0, 0.9, -2.0])
 FLOOR_M = 0.1
@@ -33,14 +31,8 @@ def scene_of(seed: int, azimuth_rad: float = 0.5, *, occluders: bool = False, ex
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    try:
-        gl_context()
-    except BioHumanError as error:
-        pytest.skip(str(error))
-    opened = Stage(320, 240, shadow=False)
-    opened.set_people([])
-    yield opened
-    opened.close()
+    with opened_stage((320, 240)) as opened:
+        yield opened
 
 
 def test_the_same_seed_draws_the_same_scene():

@@ -7,19 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.body.errors import BioHumanError
 from realtime.body.rotations import from_quat_wxyz, to_quat_wxyz
 from realtime.body.skeleton import JOINTS, forward_kinematics, offsets_of
 from simlabels.video.bodies import load_bodies
 from simlabels.video.motion import ClipMotion, Glance
 from simlabels.video.person import skinned
-from simlabels.video.programs import gl_context
 from simlabels.video.sensor import Sensor
 from simlabels.video.stage import Stage
 from simlabels.video.take import Take, TakeSpec, film, stage_take
 from simlabels.video.visibility import BELOW_SKIN_M
 
-from .staged import bare_scene, cut_out
+from .staged import bare_scene, cut_out, opened_stage
 
 SIZE_PX = (640, 480)
 PICTURES = 4
@@ -29,13 +27,8 @@ FACES = [(0, 2, 4), (2, 1, 4), (1, 3, 4), (3, 0, 4), (2, 0, 5), (1, 2, 5), (3, 1
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    try:
-        gl_context()
-    except BioHumanError as error:
-        pytest.skip(str(error))
-    opened = Stage(*SIZE_PX, shadow=False)
-    yield opened
-    opened.close()
+    with opened_stage(SIZE_PX) as opened:
+        yield opened
 
 
 @pytest.fixture
