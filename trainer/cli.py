@@ -47,6 +47,9 @@ def build_parser() -> argparse.ArgumentParser:
     judge.add_argument("--data", type=Path, help="folder with labels/ and video/")
     judge.add_argument("--split", default="test", choices=["val", "test"], help="whose takes (default: test)")
     judge.add_argument(
+        "--held-out", nargs="+", default=[], metavar="SUBJECT", help="takes of these subjects, held out of training, instead"
+    )
+    judge.add_argument(
         "--video", type=Path, nargs="+", help="videos of one trial, one a camera, named as in the calibration (cam01 ...)"
     )
     judge.add_argument("--reference", type=Path, help="marker positions of the trial (.trc)")
@@ -66,6 +69,9 @@ def add_train(commands, name: str, what: str) -> None:
     p.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     p.add_argument("--takes-share", type=_share, default=1.0, metavar="S", help="learn from this share of the takes, 0..1")
     p.add_argument("--clips-share", type=_share, default=1.0, metavar="S", help="learn from this share of the clips, 0..1")
+    p.add_argument(
+        "--hold-out", nargs="+", default=[], metavar="SUBJECT", help="training subjects not to learn from: choose by these"
+    )
     p.add_argument(
         "--set",
         nargs="+",
@@ -99,7 +105,7 @@ def run_train(args: argparse.Namespace) -> int:
     train = TrainConfig(seed=args.seed, threads=args.threads, **steps)
     c = chosen({"net": net, "windows": WindowConfig(), "losses": LossConfig(), "train": train}, args.set)
     shares = {"takes_share": args.takes_share, "clips_share": args.clips_share}
-    data = TrainingData(args.data / "labels", args.data / "video", **shares)
+    data = TrainingData(args.data / "labels", args.data / "video", **shares, hold_out=args.hold_out)
     if args.command == "teacher":
         done = train_teacher(data, args.out, c["net"], c["windows"], c["losses"], c["train"])
     else:
@@ -142,7 +148,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
             raise BioHumanError("evaluate wants --data DIR (with labels/ and video/) or --video FILE...")
         from .evaluate import evaluate
 
-        result = evaluate(args.models, args.data, args.split)
+        result = evaluate(args.models, args.data, args.split, args.held_out)
         print_rows(result)
     if args.json:
         print(json.dumps(result))

@@ -4,6 +4,7 @@ Rendered test takes through the real front end: poses against exact truth, activ
 that need no network.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,20 +58,21 @@ class TestSet:
         self.truth_m = [body_of(take)[0] for take in self.takes]
 
 
-def load_split(data: Path, split: str) -> tuple[TestSet, list[Take], list[Clip]]:
-    """The takes of a split, and the training takes and clips that naive rows are fitted on."""
+def load_split(data: Path, split: str, held_out: Sequence[str] = ()) -> tuple[TestSet, list[Take], list[Clip]]:
+    """The takes of a split, or of training subjects held out, and the training takes and clips that naive rows are fitted on."""
     check_labels(data / "labels", data / "video")
     clips = load_clips(data / "labels")
     every = load_takes(data / "video", clips)
     takes = [t for t in every if t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24]
-    test = [t for t in takes if t.split == split]
-    left_out = [t.name for t in every if t.split == split and not any(t is kept for kept in test)]
+    wanted = {t.name for t in every if (t.subject in held_out if held_out else t.split == split)}
+    test = [t for t in takes if t.name in wanted]
     if not test:
-        raise InputError(f"{data / 'video'} has no takes of the split {split!r}")
+        raise InputError(f"{data / 'video'} has no takes of {', '.join(held_out) or f'the split {split!r}'}")
+    train_clips = {c.name: c for c in clips.values() if c.split == "train" and c.subject not in held_out}
     return (
-        TestSet(takes=test, left_out=left_out),
-        [t for t in takes if t.split == "train"],
-        [c for c in clips.values() if c.split == "train"],
+        TestSet(takes=test, left_out=sorted(wanted - {t.name for t in test})),
+        [t for t in takes if t.split == "train" and train_clips.keys() >= {t.clip, t.upper_clip or t.clip}],
+        list(train_clips.values()),
     )
 
 
@@ -213,16 +215,23 @@ def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
     }
 
 
-def evaluate(models: list[str], data: Path, split: str = "test") -> dict:
-    """All rows: naive ones, then each model; a student four times (pitch, height known or not) and with its history cut."""
-    test, train_takes, train_clips = load_split(data, split)
+def evaluate(models: list[str], data: Path, split: str = "test", held_out: Sequence[str] = ()) -> dict:
+    """All rows: naive ones, then each model; a student four times (pitch, height known or not) and with its history cut.
+
+    Args:
+        held_out: judge on these training subjects instead of a split.
+
+    Raises:
+        InputError: no takes, or a run that has learnt from a subject held out.
+    """
+    test, train_takes, train_clips = load_split(data, split, held_out)
     rows = {name: score(test, a) for name, a in naive_rows(test, train_takes, train_clips).items()}
     for model in models:
-        for name, answers in model_rows(model, test.takes):
+        for name, answers in model_rows(model, test.takes, held_out):
             rows[name] = score(test, answers)
     labelled = int(sum(t.valid.sum() for t in test.takes))
     return {
-        "split": split,
+        "split": " ".join(held_out) or split,
         "takes": len(test.takes),
         "takes_left_out": test.left_out,
         "frames": sum(len(t) for t in test.takes),
@@ -232,8 +241,8 @@ def evaluate(models: list[str], data: Path, split: str = "test") -> dict:
     }
 
 
-def model_rows(model: str, takes: list[Take]):
-    """Yields (row name, answers) of a run folder or an ONNX file."""
+def model_rows(model: str, takes: list[Take], held_out: Sequence[str] = ()):
+    """Yields (row name, answers) of a run folder or an ONNX file. Of a file nobody knows whom it learnt from."""
     path = Path(model)
     conditions = [Told(gravity=g, height=h) for g in (True, False) for h in (False, True)]
     if path.is_file():
@@ -242,6 +251,9 @@ def model_rows(model: str, takes: list[Take]):
             yield f"{path.name}: {told}", answers_of_file(student, takes, told)
         return
     net, about = load_run(path)
+    learnt = set(held_out) - set(about.get("held_out", []))
+    if learnt:
+        raise InputError(f"{path} has learnt from subject {min(learnt)}: train it with --hold-out {' '.join(held_out)}")
     if isinstance(net, Teacher):
         yield f"{path.name} (teacher): {Told()}", answers_of_network(net, takes, Told())
         return

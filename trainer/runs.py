@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,18 +33,33 @@ class TrainingData:
     Args:
         takes_share, clips_share: for learning curves: only this share of the takes, of the clips and all takes of them. Which
             ones hangs on their names: a smaller share is part of a larger one.
+        hold_out: subjects whose clips are not learnt from, with all takes of these clips: choices are made on them.
     """
 
-    def __init__(self, labels: Path, pairs: Path, *, takes_share: float = 1.0, clips_share: float = 1.0):
+    def __init__(
+        self,
+        labels: Path,
+        pairs: Path,
+        *,
+        takes_share: float = 1.0,
+        clips_share: float = 1.0,
+        hold_out: Sequence[str] = (),
+    ):
         check_labels(labels, pairs)
         clips = load_clips(labels)
         takes = load_takes(pairs, clips)
-        self.clips: list[Clip] = [c for c in clips.values() if c.split == "train" and _is_in(c.name, clips_share)]
+        unknown = set(hold_out) - {c.subject for c in clips.values()}
+        if unknown:
+            raise InputError(f"{labels} has no subject {min(unknown)!r} to hold out")
+        self.clips: list[Clip] = [
+            c for c in clips.values() if c.split == "train" and c.subject not in hold_out and _is_in(c.name, clips_share)
+        ]
+        kept = {c.name for c in self.clips}
         self.takes: list[Take] = [
             t
             for t in takes
             if t.split == "train" and t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24
-            if all(_is_in(clip, clips_share) for clip in (t.clip, t.upper_clip or t.clip)) and _is_in(t.name, takes_share)
+            if kept.issuperset((t.clip, t.upper_clip or t.clip)) and _is_in(t.name, takes_share)
         ]
         if not self.clips or not self.takes:
             raise InputError(f"no training clips in {labels} or no training takes in {pairs}")
@@ -54,6 +70,7 @@ class TrainingData:
             "pairs_sha256": file_hash(pairs / JSON_NAME),
             "takes_share": takes_share,
             "clips_share": clips_share,
+            "held_out": list(hold_out),
             "train_takes": len(self.takes),
             "train_pair_frames": sum(len(t) for t in self.takes),
             "train_clips": len(self.clips),

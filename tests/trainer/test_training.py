@@ -200,6 +200,46 @@ def runs(data, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def two_subjects(tmp_path_factory):
+    """Clips and takes of two training subjects, and one take of the first whose upper body performs the other's clip."""
+    folder = tmp_path_factory.mktemp("two")
+    labels, pairs = DatasetWriter(folder / "labels", LABELS, {}), DatasetWriter(folder / "video", PAIRS, {})
+    for i, subject in enumerate(["anna", "ben"]):
+        (row, frames), (pair_row, pair_frames) = label_item(subject, "train", i), pair_item(subject, subject, "train", i)
+        labels.add(row | {"subject": subject}, frames)
+        pairs.add(pair_row | {"subject": subject}, pair_frames)
+    row, frames = pair_item("both", "anna", "train", 2)
+    pairs.add(row | {"subject": "anna", "upper_clip": "ben"}, frames)
+    labels.finish({})
+    pairs.finish({})
+    return folder
+
+
+def test_nothing_is_learnt_from_a_subject_held_out(two_subjects):
+    labels, video = two_subjects / "labels", two_subjects / "video"
+    assert len(TrainingData(labels, video).takes) == 3
+    kept = TrainingData(labels, video, hold_out=["ben"])
+    assert [c.name for c in kept.clips] == ["anna"]
+    assert [t.name for t in kept.takes] == ["anna"]
+    assert kept.about["held_out"] == ["ben"]
+    with pytest.raises(InputError, match="no subject 'bob'"):
+        TrainingData(labels, video, hold_out=["bob"])
+
+
+def test_runs_are_judged_on_subjects_held_out_of_them_alone(two_subjects, tmp_path, capsys):
+    small = ["--steps", "1", "--set", "windows.batch=2", "windows.frames=8", "net.width=16", "net.heads=2", "net.layers=1"]
+    for name, option in (("without", ["--hold-out", "ben"]), ("with", [])):
+        assert main(["teacher", "--data", str(two_subjects), "--out", str(tmp_path / name), *option, *small]) == 0
+    judge = ["--data", str(two_subjects), "--json", "--held-out", "ben"]
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "without"), *judge]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (result["split"], result["takes"]) == ("ben", 1)
+    assert main(["evaluate", str(tmp_path / "with"), *judge]) == 2
+    assert "has learnt from subject ben: train it with --hold-out ben" in capsys.readouterr().err
+
+
 def test_teacher_student_export_evaluate(data, runs, capsys):
     out = runs / "student.onnx"
     assert main(["export", str(runs / "student"), "--out", str(out)]) == 0
