@@ -20,10 +20,10 @@ Batch = dict[str, Tensor]
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
     joints: float = 10.0  # per m
-    shape: float = 0.0  # per m, joints after the similarity that fits best: the pose whatever its orientation
+    shape: float = 5.0  # per m, joints after the similarity that fits best: the pose whatever its orientation
     rotation: float = 0.5  # per squared Frobenius distance
-    joint_velocity: float = 30.0  # per m and frame
-    joint_acceleration: float = 10.0  # per m and frame^2
+    joint_velocity: float = 10.0  # per m and frame
+    joint_acceleration: float = 4.0  # per m and frame^2
     bones: float = 1.0  # per log length
     depth: float = 2.0  # per log distance
     root_velocity: float = 0.3  # per m/s

@@ -20,8 +20,13 @@ def student() -> Student:
     """Random weights large enough that every input matters."""
     torch.manual_seed(0)
     net = Student(StudentConfig(width=32, heads=2, layers=2, window=8), torch.full((354,), 0.05), 0.05 * torch.randn(33, 3))
-    for layer in (net.decoder.body, net.decoder.muscle):
-        torch.nn.init.normal_(layer.weight, std=0.1)
+    for layer, std in (
+        (net.decoder.body, 0.05),
+        (net.decoder.muscle, 0.1),
+        (net.decoder.first, 0.05),
+        (net.decoder.misses_down, 0.03),
+    ):
+        torch.nn.init.normal_(layer.weight, std=std)
     return net.eval()
 
 

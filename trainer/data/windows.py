@@ -31,8 +31,8 @@ _OF_CLIPS = ("R_local", "pelvis_m", "velocity_m_s", "contact", "grf_BW", "activa
 
 @dataclass(frozen=True, kw_only=True)
 class WindowConfig:
-    frames: int = 32
-    batch: int = 24
+    frames: int = 16
+    batch: int = 48
     bank: float = 0.5  # share of windows with new motion and borrowed errors; the rest are pairs
     compose: float = 0.3  # share of those whose upper body comes from another clip (pose only, no dynamics)
     half_rate: float = 0.0  # share of windows with every second picture; takes have rates of their own

@@ -6,6 +6,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from realtime.body.landmarks import LANDMARK_COUNT
 from realtime.body.muscles import MUSCLE_COUNT
 from realtime.body.skeleton import JOINT_COUNT
 
@@ -25,7 +26,10 @@ Tensor = torch.Tensor
 #: Bones that share one length factor: left and right alike.
 BONE_GROUP = [0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 9, 10, 11, 11, 12, 12, 13, 13, 14, 14]
 BONE_GROUPS = 15
-ACTIVATION_HIDDEN = 256
+ACTIVATION_HIDDEN = MISSES_HIDDEN = 256
+FIRST = 6 * JOINT_COUNT + BONE_GROUPS  # what the first body is made of: rotations and bones
+MISSES = (2 + 3) * LANDMARK_COUNT
+HIPS = [23, 24]
 POSE = 6 * (JOINT_COUNT - 1) + 3  # local rotations of all joints but the pelvis, and gravity in the pelvis
 SPLIT = {
     "rotation": 6 * JOINT_COUNT,
@@ -61,28 +65,27 @@ class Body(NamedTuple):
 
 class Decoder(nn.Module):
     """Heads and kinematics. Rotations are global and a correction, in 6D, of the closed-form pose of the 3D landmarks: a pose
-    never seen in training stays near what the front end says."""
+    never seen in training stays near what the front end says.
+
+    A first body is laid over what was seen, and where it misses the landmarks goes back into the hidden state before the body is
+    read off it: the iterative error feedback of HMR (Kanazawa et al. 2018), with what a network cannot easily compute, kinematics and
+    projection, computed for it.
+    """
 
     rest_offsets_m: Tensor
     carried_offsets_m: Tensor
 
-    def __init__(
-        self,
-        width: int,
-        activation_mean: Tensor,
-        rest_offsets_m: Tensor,
-        carried_offsets_m: Tensor,
-        *,
-        muscles_see_pose: bool = False,
-    ):
+    def __init__(self, width: int, activation_mean: Tensor, rest_offsets_m: Tensor, carried_offsets_m: Tensor):
         super().__init__()
-        self.muscles_see_pose = muscles_see_pose
         self.register_buffer("rest_offsets_m", rest_offsets_m)
         self.register_buffer("carried_offsets_m", carried_offsets_m)
+        self.first = nn.Linear(width, FIRST)
+        self.misses_up = nn.Linear(width + MISSES, MISSES_HIDDEN)
+        self.misses_down = nn.Linear(MISSES_HIDDEN, width)
         self.body = nn.Linear(width, sum(SPLIT.values()))
-        self.muscle_hidden = nn.Linear(width + (POSE if muscles_see_pose else 0), ACTIVATION_HIDDEN)
+        self.muscle_hidden = nn.Linear(width + POSE, ACTIVATION_HIDDEN)
         self.muscle = nn.Linear(ACTIVATION_HIDDEN, 2 * MUSCLE_COUNT)
-        for layer in (self.body, self.muscle):
+        for layer in (self.first, self.misses_down, self.body, self.muscle):
             nn.init.normal_(layer.weight, std=0.005)
             nn.init.zeros_(layer.bias)
         with torch.no_grad():  # start at the training mean
@@ -90,19 +93,17 @@ class Decoder(nn.Module):
             self.muscle.bias[MUSCLE_COUNT:] = -2.0
 
     def forward(self, h: Tensor, seen: Observation) -> Body:
+        rotation, bones = self.first(h).split([6 * JOINT_COUNT, BONE_GROUPS], dim=-1)
+        rot6d = seen.pose_rot6d + rotation.reshape(*h.shape[:-1], JOINT_COUNT, 6)
+        misses = self._misses(rot6d, bones, seen)
+        h = h + self.misses_down(F.gelu(self.misses_up(torch.cat([h, misses], dim=-1)), approximate="tanh"))
         y = dict(zip(SPLIT, self.body(h).split(list(SPLIT.values()), dim=-1), strict=True))
-        V = seen.R_cam_pose
+        V = seen.R_cam_aimed
         lead = h.shape[:-1]
-        G = V[..., None, :, :] @ from_rot6d_cols(seen.pose_rot6d + y["rotation"].reshape(*lead, JOINT_COUNT, 6))
+        G = V[..., None, :, :] @ from_rot6d_cols(rot6d + y["rotation"].reshape(*lead, JOINT_COUNT, 6))
         m, s = self._muscles(h, G, seen).split(MUSCLE_COUNT, dim=-1)
-        factor = pick((0.3 * y["bones"]).exp(), BONE_GROUP, -1) * seen.size[..., None]
-        offsets_m = self.rest_offsets_m * factor[..., None]
-        joints_m = joints_from_global(G, offsets_m)
-        # The size of the body drawn on the rays is that of its bones; what the rays say of the distance is corrected by a factor.
-        size = offsets_m.square().sum(-1).clamp(min=1e-12).sqrt().sum(-1) / self.rest_offsets_m.norm(dim=-1).sum()
-        points = landmarks_from_body(joints_m, G, self.carried_offsets_m, size)
-        placed = place_on_rays(points, seen.ray, seen.weight)
-        placed = torch.cat([placed[..., :2], placed[..., 2:].clamp(0.2, 50.0)], dim=-1)
+        offsets_m, joints_m, _, placed = self._placed(G, bones + y["bones"], seen)
+        # What the rays say of the distance is corrected by a factor.
         return Body(
             G_cam=G,
             offsets_m=offsets_m,
@@ -119,13 +120,38 @@ class Decoder(nn.Module):
             activation_sigma=positive(s, 1.0),
         )
 
+    def _misses(self, rot6d: Tensor, bones: Tensor, seen: Observation) -> Tensor:
+        """Where a body misses the landmarks (..., MISSES): in the picture, over the person's size, and in space about the hips."""
+        G = seen.R_cam_aimed[..., None, :, :] @ from_rot6d_cols(rot6d)
+        _, _, points, placed = self._placed(G, bones, seen)
+        there = (points + placed[..., None, :]) @ seen.R_cam_aimed
+        miss_2d = (seen.aimed - there[..., :2] / there[..., 2:].clamp(min=0.2)) / seen.box[..., None, None]
+        about_hips = points - pick(points, HIPS, -2).mean(-2, keepdim=True)
+        miss_3d = seen.landmarks_m - about_hips @ seen.R_cam_aimed
+        misses = [4 * miss_2d.flatten(-2) * seen.seen[..., None], 6 * miss_3d.flatten(-2) * seen.has_3d[..., None]]
+        return torch.cat(misses, dim=-1).clamp(-8.0, 8.0)  # of about unit size
+
+    def _placed(self, G: Tensor, bones: Tensor, seen: Observation) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Bones (..., 24, 3), joints and landmarks about the pelvis, and the place (..., 3) that puts these on their rays.
+
+        Args:
+            bones: (..., 15) raw: log factors on the mean skeleton's lengths, over 0.3.
+        """
+        factor = pick((0.3 * bones).exp(), BONE_GROUP, -1) * seen.size[..., None]
+        offsets_m = self.rest_offsets_m * factor[..., None]
+        joints_m = joints_from_global(G, offsets_m)
+        # The size of the body drawn on the rays is that of its bones.
+        size = offsets_m.square().sum(-1).clamp(min=1e-12).sqrt().sum(-1) / self.rest_offsets_m.norm(dim=-1).sum()
+        points = landmarks_from_body(joints_m, G, self.carried_offsets_m, size)
+        placed = place_on_rays(points, seen.ray, seen.weight)
+        return offsets_m, joints_m, points, torch.cat([placed[..., :2], placed[..., 2:].clamp(0.2, 50.0)], dim=-1)
+
     def _muscles(self, h: Tensor, G: Tensor, seen: Observation) -> Tensor:
-        """Activations and their sigmas (..., 2 x 354), raw."""
-        if self.muscles_see_pose:
-            local = local_from_global(G)[..., 1:, :, :].detach()
-            gravity = (G[..., 0, :, :].transpose(-1, -2) @ seen.gravity_cam[..., None])[..., 0].detach()
-            h = torch.cat([h, to_rot6d_cols(local).flatten(-2), gravity], dim=-1)
-        return self.muscle(F.gelu(self.muscle_hidden(h), approximate="tanh"))
+        """Activations and their sigmas (..., 2 x 354), raw: of the hidden state and the pose, which they leave as it is."""
+        local = local_from_global(G)[..., 1:, :, :].detach()
+        gravity = (G[..., 0, :, :].transpose(-1, -2) @ seen.gravity_cam[..., None])[..., 0].detach()
+        x = self.muscle_hidden(torch.cat([h, to_rot6d_cols(local).flatten(-2), gravity], dim=-1))
+        return self.muscle(F.gelu(x, approximate="tanh"))
 
 
 def positive(x: Tensor, scale: float) -> Tensor:

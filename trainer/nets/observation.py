@@ -11,7 +11,6 @@ from realtime.body.skeleton import JOINT_COUNT, rest_offsets_m
 from .geometry import (
     aim_camera,
     closed_form_pose,
-    gravity_frame,
     joints_from_global,
     landmarks_from_body,
     person_box,
@@ -27,8 +26,15 @@ class Observation(NamedTuple):
     """Everything the decoder needs besides the network's own state. Leading axes as given, e.g. (B, T)."""
 
     features: Tensor  # (..., FEATURES)
-    R_cam_pose: Tensor  # (..., 3, 3): turns the axes in which poses are told into camera axes
+    R_cam_aimed: (
+        Tensor  # (..., 3, 3): turns the axes of a camera aimed at the person, in which poses are told, into camera axes
+    )
     pose_rot6d: Tensor  # (..., 24, 6): closed-form global pose
+    aimed: Tensor  # (..., 33, 2): rays of the aimed camera
+    box: Tensor  # (...): size of the person in these
+    seen: Tensor  # (...): 1 where there is a person
+    landmarks_m: Tensor  # (..., 33, 3) about the hips, aimed axes
+    has_3d: Tensor  # (...): 1 where they come from the front end
     ray: Tensor  # (..., 33, 2)
     weight: Tensor  # (..., 33): how far each ray is trusted
     size: Tensor  # (...): stature / 1.70 where told, else 1
@@ -42,10 +48,8 @@ class Observer(nn.Module):
     carried_offsets_m: Tensor
     rest_landmarks_m: Tensor
 
-    def __init__(self, carried_offsets_m: Tensor, *, level: bool = False):
-        """`level`: poses are told in level axes that face the person, else in those of a camera aimed at them."""
+    def __init__(self, carried_offsets_m: Tensor):
         super().__init__()
-        self.level = level
         self.register_buffer("rest_offsets_m", torch.tensor(rest_offsets_m(), dtype=torch.float32))
         self.register_buffer("carried_offsets_m", carried_offsets_m.float())
         self.register_buffer("rest_landmarks_m", self._rest_landmarks())
@@ -84,9 +88,7 @@ class Observer(nn.Module):
         size_known = (size > 0.1).float()
         size_used = size_known * size + (1 - size_known)
         gravity_aimed = (R_aimed_cam @ gravity_cam[..., None])[..., 0]
-        R_pose_aimed = gravity_frame(gravity_aimed) if self.level else torch.eye(3, dtype=ray.dtype, device=ray.device)
         landmarks = has_3d[..., None, None] * landmarks_m + (1 - has_3d)[..., None, None] * self.rest_landmarks_m
-        landmarks = landmarks @ R_pose_aimed.transpose(-1, -2)
         features = [
             (aimed / box[..., None, None]).flatten(-2) * seen[..., None],
             visibility * seen[..., None],
@@ -99,8 +101,13 @@ class Observer(nn.Module):
         ]
         return Observation(
             features=torch.cat(features, dim=-1).clamp(-8.0, 8.0),
-            R_cam_pose=R_aimed_cam.transpose(-1, -2) @ R_pose_aimed.transpose(-1, -2),
+            R_cam_aimed=R_aimed_cam.transpose(-1, -2),
             pose_rot6d=to_rot6d_cols(closed_form_pose(landmarks, self.rest_offsets_m)),
+            aimed=aimed,
+            box=box,
+            seen=seen,
+            landmarks_m=landmarks,
+            has_3d=has_3d,
             ray=ray,
             weight=(visibility + 0.05) * seen[..., None] + 1e-3,
             size=size_used,

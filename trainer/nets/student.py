@@ -17,10 +17,8 @@ class StudentConfig:
     width: int = 128
     heads: int = 4
     layers: int = 4
-    window: int = 32  # frames a layer looks back, itself included
+    window: int = 16  # frames a layer looks back, itself included
     dropout: float = 0.05
-    level: bool = False  # poses are told in level axes instead of the aimed camera's
-    muscles_see_pose: bool = False  # activations are read off the estimated pose too, not off the hidden state alone
 
 
 class Student(nn.Module):
@@ -29,7 +27,7 @@ class Student(nn.Module):
     def __init__(self, config: StudentConfig, activation_mean: Tensor, carried_offsets_m: Tensor):
         super().__init__()
         self.config = config
-        self.observer = Observer(carried_offsets_m, level=config.level)
+        self.observer = Observer(carried_offsets_m)
         self.inlet = nn.Linear(FEATURES, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads, config.dropout) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
@@ -38,7 +36,6 @@ class Student(nn.Module):
             activation_mean,
             self.observer.rest_offsets_m.clone(),
             self.observer.carried_offsets_m.clone(),
-            muscles_see_pose=config.muscles_see_pose,
         )
 
     def forward(self, b: dict[str, Tensor], window: int | None = None) -> Body:

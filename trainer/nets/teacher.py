@@ -27,11 +27,9 @@ class TeacherConfig:
     width: int = 128
     heads: int = 4
     layers: int = 3
-    window: int = 32  # frames it looks back, and ahead
+    window: int = 16  # frames it looks back, and ahead
     dropout: float = 0.05
     deltas: tuple[int, ...] = (-5, 5)  # frames; HMMR's
-    level: bool = False  # as `StudentConfig`
-    muscles_see_pose: bool = False
 
 
 class TeacherOutput(NamedTuple):
@@ -46,7 +44,7 @@ class Teacher(nn.Module):
         super().__init__()
         self.config = config
         D = config.width
-        self.observer = Observer(carried_offsets_m, level=config.level)
+        self.observer = Observer(carried_offsets_m)
         self.pose_inlet = nn.Linear(3 * POSE + 1, D)
         self.seen_inlet = nn.Linear(FEATURES, D)
         self.gate_in = nn.Linear(2 * D, 2 * D)
@@ -59,7 +57,6 @@ class Teacher(nn.Module):
             activation_mean,
             self.observer.rest_offsets_m.clone(),
             self.observer.carried_offsets_m.clone(),
-            muscles_see_pose=config.muscles_see_pose,
         )
         self.delta = nn.Linear(D, len(config.deltas) * POSE)
         nn.init.zeros_(self.delta.weight)
