@@ -15,9 +15,9 @@ from trainer.choices import chosen
 from trainer.cli import main
 from trainer.data.bank import body_of, fit_carried_offsets
 from trainer.data.takes import load_clips, load_takes
-from trainer.data.windows import WindowConfig, WindowSource
+from trainer.data.windows import BENT, WindowConfig, WindowSource
 from trainer.loop import CHECKPOINT
-from trainer.nets.geometry import global_from_local, joints_from_global, landmarks_from_body
+from trainer.nets.geometry import geodesic_rad, global_from_local, joints_from_global, landmarks_from_body
 from trainer.runs import TrainingData
 
 from .conftest import FRAMES, label_item, pair_item
@@ -102,7 +102,7 @@ def test_new_motion_keeps_the_time_of_uneven_pictures(data):
     rng = np.random.default_rng(0)
     for take in takes:
         take.time_s = (np.arange(len(take)) + rng.uniform(-0.3, 0.3, len(take))) / 50
-    config = WindowConfig(frames=16, batch=16, bank=1.0, compose=0.0, roll_rad=0.0, first_step_unknown=0.0)
+    config = WindowConfig(frames=16, batch=16, bank=1.0, compose=0.0, bend=0.0, roll_rad=0.0, first_step_unknown=0.0)
     b = WindowSource(takes, list(clips.values()), fit_carried_offsets(takes), config, seed=0).batch(0)
     assert (b["dt_s"] > 0).all()
     assert b["dt_s"].mean() == pytest.approx(1 / 50, rel=0.05)
@@ -115,6 +115,22 @@ def test_new_motion_keeps_the_time_of_uneven_pictures(data):
     said = (velocity * b["dt_s"][whole, 1:, None]).sum(1)
     assert whole.any()
     torch.testing.assert_close(moved, said, atol=0.02, rtol=0)
+
+
+def test_bent_motion_teaches_pose_alone(source):
+    as_is, bent = (source(bank=1.0, compose=0.0, bend=bend).batch(0) for bend in (0.0, 1.0))
+    assert (as_is["dynamics"] > 0).any()
+    for key in ("dynamics", "touches"):
+        assert not bent[key].any(), key
+    assert (bent["moves"] > 0).any()
+    change = from_matrix_deg(as_is["R_local"].transpose(-1, -2) @ bent["R_local"])
+    others = [j for j in range(24) if j not in BENT]
+    assert 10 < change[:, :, BENT].median() < 30  # the length of three angles of 12 degrees
+    assert change[:, :, others].max() < 0.1
+
+
+def from_matrix_deg(R: torch.Tensor) -> torch.Tensor:
+    return torch.rad2deg(geodesic_rad(torch.eye(3), R))
 
 
 def test_a_step_always_draws_the_same_batch(source):

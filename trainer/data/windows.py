@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from realtime.body.rotations import from_axis_angle
 from realtime.body.skeleton import UPPER_BODY
 
 from ..nets.geometry import (
@@ -35,6 +36,8 @@ class WindowConfig:
     batch: int = 48
     bank: float = 0.5  # share of windows with new motion and borrowed errors; the rest are pairs
     compose: float = 0.3  # share of those whose upper body comes from another clip (pose only, no dynamics)
+    bend: float = 0.5  # share of those whose joints are bent a little otherwise (pose only)
+    bend_deg: float = 12.0  # standard deviation about each axis, of limbs and head
     half_rate: float = 0.0  # share of windows with every second picture; takes have rates of their own
     lost: float = 0.2  # weight of pictures in which the front end has not found the person
     first_step_unknown: float = 0.5  # share of windows that begin as a session does: no picture before the first
@@ -181,6 +184,9 @@ class WindowSource:
         composed = torch.from_numpy(rng.random(len(R)) < self.config.compose)
         upper = list(UPPER_BODY)
         R[:, :, upper] = torch.where(composed[:, None, None, None, None], other.rotations(self._upper_R_local), R[:, :, upper])
+        bent = torch.from_numpy(rng.random(len(R)) < self.config.bend)
+        bends = _bends(rng, R.shape[:2], self.config.bend_deg)
+        R[:, :, BENT] = torch.where(bent[:, None, None, None, None], R[:, :, BENT] @ bends, R[:, :, BENT])
         mid = w.rows.shape[1] // 2
         turn = _heading_turn(
             R[:, mid, 0], cam[:, mid].transpose(-1, -2) @ take["R_local"][:, mid, 0]
@@ -201,7 +207,7 @@ class WindowSource:
         ray = p[..., :2] / p[..., 2:].clamp(min=0.3)
         _, box = person_box(ray, torch.ones(w.rows.shape))
         lasts = w.real * at.real
-        touches = (of["valid"] == 1) * lasts * is_seen[:, None]
+        touches = (of["valid"] == 1) * lasts * is_seen[:, None] * ~bent[:, None]
         return {
             "ray": ray + self._image_box[w.rows] * box[..., None, None],
             "visibility": take["visibility"],
@@ -222,6 +228,18 @@ class WindowSource:
             "moves": lasts * is_seen[:, None],
             "real": lasts,
         }
+
+
+#: Joints that are bent: hips, knees, neck, head, shoulders, elbows, wrists.
+BENT = [1, 2, 4, 5, 12, 15, 16, 17, 18, 19, 20, 21]
+
+
+def _bends(rng: np.random.Generator, windows: tuple[int, ...], sd_deg: float) -> Tensor:
+    """Rotations (N, T, BENT, 3, 3), each from one about a random axis to another within the window."""
+    N, T = windows
+    ends = np.radians(sd_deg) * rng.normal(size=(N, 2, len(BENT), 3))
+    share = np.linspace(0, 1, T)[:, None, None]
+    return torch.from_numpy(from_axis_angle(ends[:, :1] * (1 - share) + ends[:, 1:] * share)).float()
 
 
 def _anywhere(rng: np.random.Generator, room: Array) -> Array:
