@@ -33,9 +33,7 @@ class LossConfig:
     correlation: float = 0.3  # 1 - Pearson, over the batch
     uncertainty: float = 0.05
     delta: float = 4.0  # per m, joints some frames before and after (teacher)
-    teacher: float = 0.5  # weight of the teacher's poses beside the labels (student)
-    teacher_dynamics: float = 0.5  # likewise of its contacts, forces and activations
-    teacher_ahead: int = 0  # pictures that the teacher must have seen beyond one for its answer to count
+    teacher: float = 0.5  # weight of the teacher's answers beside the labels (student)
 
 
 class Truth:
@@ -73,8 +71,7 @@ def label_losses(body: Body, b: Batch, truth: Truth, w: LossConfig) -> dict[str,
 
 def teacher_losses(body: Body, teacher: Body, b: Batch, w: LossConfig) -> dict[str, Tensor]:
     """The student against the teacher, on every real frame: also where no label tells of forces and activations."""
-    T = b["real"].shape[1]
-    real = b["real"] * (torch.arange(T) < T - w.teacher_ahead)
+    real = b["real"]
     terms = {
         "joints": w.joints * _mean(_length(body.joints_m - teacher.joints_m).mean(-1), real),
         "rotation": w.rotation * _mean((body.G_cam - teacher.G_cam).square().sum((-1, -2)).mean(-1), real),
@@ -86,8 +83,7 @@ def teacher_losses(body: Body, teacher: Body, b: Batch, w: LossConfig) -> dict[s
         "grf": w.grf * _mean(_length(body.grf_BW - teacher.grf_BW).mean(-1), real),
         "activation": w.activation * _mean((body.activation - teacher.activation).square().mean(-1), real),
     }
-    weight = {"joints": w.teacher, "rotation": w.teacher}
-    return {f"teacher_{k}": weight.get(k, w.teacher_dynamics) * v for k, v in terms.items()}
+    return {f"teacher_{k}": w.teacher * v for k, v in terms.items()}
 
 
 def delta_loss(out: TeacherOutput, b: Batch, truth: Truth, deltas: tuple[int, ...], w: LossConfig) -> Tensor:

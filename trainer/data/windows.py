@@ -38,7 +38,6 @@ class WindowConfig:
     compose: float = 0.3  # share of those whose upper body comes from another clip (pose only, no dynamics)
     bend: float = 0.5  # share of those whose joints are bent a little otherwise (pose only)
     bend_deg: float = 12.0  # standard deviation about each axis, of limbs and head
-    half_rate: float = 0.0  # share of windows with every second picture; takes have rates of their own
     lost: float = 0.2  # weight of pictures in which the front end has not found the person
     first_step_unknown: float = 0.5  # share of windows that begin as a session does: no picture before the first
     drop_landmarks_3d: float = 0.2  # share of windows without the front end's 3D points
@@ -127,10 +126,8 @@ class WindowSource:
     def _windows(self, rng: np.random.Generator) -> _Rows:
         c = self.config
         take = self._takes.draw(rng, c.batch)
-        stride = np.where(rng.random(c.batch) < c.half_rate, 2, 1)
         length, start = self._takes.lengths[take], self._takes.starts[take]
-        first = _anywhere(rng, length - (c.frames - 1) * stride)
-        at = first[:, None] + stride[:, None] * np.arange(c.frames)
+        at = _anywhere(rng, length - c.frames + 1)[:, None] + np.arange(c.frames)
         rows = start[:, None] + np.minimum(at, length[:, None] - 1)
         time_s = self._time_s[rows]
         steps_s = steps_of(time_s)
