@@ -1,6 +1,7 @@
 """A trained student -> one self-describing ONNX file, checked against PyTorch before it is written."""
 
 import json
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -134,8 +135,9 @@ def to_onnx(student: Student) -> onnx.ModelProto:
     inputs = {name: torch.zeros(t.shape) for name, t in INPUTS.items()} | blank_state(student)
     inputs["focal_px"] += 500
     inputs["image_size_px"] += 640
+    # The exporter warns of its own internals, and of packages that it could serve if they were there.
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # the exporter warns of its own internals
         for category in (FutureWarning, DeprecationWarning, UserWarning):
             warnings.simplefilter("ignore", category)
         program = torch.onnx.export(
