@@ -12,6 +12,7 @@ from simlabels.inspect.landmark_errors import LIMB_MIRROR
 
 FPS, T = 30.0, 120
 SIZE_PX, FOCAL_PX = (640, 480), 600.0
+K_PX = np.array([[FOCAL_PX, 0, SIZE_PX[0] / 2], [0, FOCAL_PX, SIZE_PX[1] / 2], [0, 0, 1]])
 LANDMARKS, JOINTS = (list(column) for column in zip(*LIMB_POINTS, strict=True))
 NO_ERROR = np.zeros((T, 12, 2))
 
@@ -21,6 +22,17 @@ def rest_m():
     for j in range(1, JOINT_COUNT):
         out[j] += out[PARENTS[j]]
     return out
+
+
+def _on_picture(joints_cam_m, error_px, exchanged):
+    """Where the front end puts the landmarks (n, 33, 2) of joints (24, 3), over the picture's size."""
+    uvw = joints_cam_m[JOINTS] @ K_PX.T
+    limbs_px = np.broadcast_to(uvw[:, :2] / uvw[:, 2:], error_px.shape)
+    if exchanged is not None:
+        limbs_px = np.where(exchanged[..., None], limbs_px[:, LIMB_MIRROR], limbs_px)
+    xy_norm = np.zeros((len(error_px), LANDMARK_COUNT, 2))
+    xy_norm[:, LANDMARKS] = (limbs_px + error_px) / SIZE_PX
+    return xy_norm
 
 
 def a_take(
@@ -52,14 +64,7 @@ def a_take(
     R_pelvis = from_axis_angle(np.array([0, np.radians(turned_deg), 0]))
     R_cam_world = np.diag([1.0, -1.0, -1.0])  # on the +Z side, looking at -Z
     joints_cam_m = rest @ R_pelvis.T @ R_cam_world.T + [0, up_m, distance_m]
-    K_px = np.array([[FOCAL_PX, 0, SIZE_PX[0] / 2], [0, FOCAL_PX, SIZE_PX[1] / 2], [0, 0, 1]])
-    uvw = joints_cam_m[JOINTS] @ K_px.T
-    limbs_px = np.broadcast_to(uvw[:, :2] / uvw[:, 2:], (n, 12, 2))
-    if exchanged is not None:
-        limbs_px = np.where(exchanged[..., None], limbs_px[:, LIMB_MIRROR], limbs_px)
-    px_per_pct = FOCAL_PX * REST_STATURE_M / distance_m / 100
-    xy_norm = np.zeros((n, LANDMARK_COUNT, 2))
-    xy_norm[:, LANDMARKS] = (limbs_px + error_pct * px_per_pct) / SIZE_PX
+    xy_norm = _on_picture(joints_cam_m, error_pct * FOCAL_PX * REST_STATURE_M / distance_m / 100, exchanged)
     landmarks_m = np.zeros((n, LANDMARK_COUNT, 3))
     limbs_m = joints_cam_m[JOINTS] - joints_cam_m[[1, 2]].mean(0)
     landmarks_m[:, LANDMARKS] = limbs_m if world is None else world(limbs_m)
@@ -83,7 +88,7 @@ def a_take(
         "frames": n,
         "stature_m": REST_STATURE_M,
         "image_size_px": SIZE_PX,
-        "K_px": K_px.tolist(),
+        "K_px": K_PX.tolist(),
         "rest_m": rest.tolist(),
         "frontend": "made up",
         "look": json.dumps({"plain": True} | (look or {})),
