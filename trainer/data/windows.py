@@ -17,7 +17,7 @@ from ..nets.geometry import (
     to_rot6d_cols,
 )
 from .augment import Batch, hidden, mirrored, rolled, turned
-from .bank import about_hips, aimed_at, errors_of, fit_response, responded
+from .bank import errors_of
 from .takes import FPS, Clip, Take
 
 Tensor = torch.Tensor
@@ -108,8 +108,7 @@ class WindowSource:
         self._size = torch.tensor([take.size for take in takes])
         self._clips = _Frames(clips, _OF_CLIPS, [len(clip.valid) for clip in clips])
         self._upper_R_local = self._clips.of["R_local"][:, list(UPPER_BODY)]
-        self._response = fit_response(takes, carried_offsets_m)
-        errors = [errors_of(take, carried_offsets_m, self._response) for take in takes]
+        errors = [errors_of(take, carried_offsets_m) for take in takes]
         self._image_box = torch.cat([error.image_box for error in errors])
         self._landmarks_m = torch.cat([error.landmarks_m for error in errors])
 
@@ -171,8 +170,7 @@ class WindowSource:
     def _new_motion(self, w: _Rows, rng: np.random.Generator) -> Batch:
         """Clips performed in the world of donor takes, before the donors' cameras, by their bodies, at their headings.
 
-        Rendered image errors hang on view and place, so these stay the donor's; what is new is the motion, and how the front end
-        responds to it in depth.
+        Rendered image errors hang on view and place, so these stay the donor's; what is new is the motion.
         """
         take = {name: x[w.rows] for name, x in self._takes.of.items()}
         offsets_m, size, cam = self._takes.offsets_m[w.take], self._size[w.take], take["R_cam_world"]
@@ -205,14 +203,12 @@ class WindowSource:
         p = ideal + root_m[:, :, None]
         ray = p[..., :2] / p[..., 2:].clamp(min=0.3)
         _, box = person_box(ray, torch.ones(w.rows.shape))
-        aimed = aimed_at(root_m)
-        landmarks_m = responded(about_hips(ideal) @ aimed.transpose(-1, -2), self._response) + self._landmarks_m[w.rows]
         lasts = w.real * at.real
         touches = (of["valid"] == 1) * lasts * is_seen[:, None] * ~bent[:, None]
         return {
             "ray": ray + self._image_box[w.rows] * box[..., None, None],
             "visibility": take["visibility"],
-            "landmarks_m": landmarks_m @ aimed,
+            "landmarks_m": ideal - ideal[:, :, [23, 24]].mean(2, keepdim=True) + self._landmarks_m[w.rows],
             "detected": take["detected"],
             "R_local": R,
             "root_m": root_m,
