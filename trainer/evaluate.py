@@ -12,7 +12,9 @@ import numpy as np
 import torch
 
 from realtime.body.errors import InputError
+from realtime.body.landmarks import LIMB_POINTS
 from realtime.body.rotations import from_axis_angle
+from realtime.body.skeleton import REST_STATURE_M
 
 from .data.bank import body_of
 from .data.takes import FPS, Clip, Take, check_labels, load_clips, load_takes
@@ -26,6 +28,8 @@ from .streaming import OnnxStudent
 Tensor = torch.Tensor
 
 PITCH_ERROR_DEG = 3.0
+#: Edges between bands of the front end's error in the picture, % of stature.
+BANDS_PCT = (2.0, 3.0, 5.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +57,22 @@ class TestSet:
     takes: list[Take]
     left_out: list[str]  # takes in which the person is hardly ever found: no figure is said of them
     truth_m: list[Tensor] = field(default_factory=list)  # (T, 24, 3) about the pelvis, camera axes
+    band: list[Tensor] = field(default_factory=list)  # (T,) which of the bands each picture's landmarks are in
 
     def __post_init__(self) -> None:
         self.truth_m = [body_of(take)[0] for take in self.takes]
+        edges_pct = torch.tensor(BANDS_PCT)
+        errors_pct = [image_error_pct(*item) for item in zip(self.takes, self.truth_m, strict=True)]
+        self.band = [torch.bucketize(e, edges_pct, right=True) for e in errors_pct]
+
+
+def image_error_pct(take: Take, joints_m: Tensor) -> Tensor:
+    """How far off the 12 limb landmarks are in the picture (T,), mean, % of the stature as seen at their joints' distance."""
+    landmarks, limbs = (list(column) for column in zip(*LIMB_POINTS, strict=True))
+    limbs_cam_m = joints_m[:, limbs] + take.root_m[:, None]
+    depth_m = limbs_cam_m[..., 2:].clamp(min=0.2)
+    miss_m = (take.ray[:, landmarks] * depth_m - limbs_cam_m[..., :2]).norm(dim=-1)
+    return 100 * miss_m.mean(-1) / (take.size * REST_STATURE_M)
 
 
 def load_split(data: Path, split: str, held_out: Sequence[str] = ()) -> tuple[TestSet, list[Take], list[Clip]]:
@@ -191,14 +208,15 @@ def _score_activations(labelled: list[tuple[Take, Answer]]) -> dict:
 
 
 def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
-    mpjpe, pa, accel, moved, per_clip = [], [], [], [], {}
-    for take, truth, answer in zip(test.takes, test.truth_m, answers, strict=True):
+    mpjpe, pa, band, accel, moved, per_clip = [], [], [], [], [], {}
+    for take, truth, band_of_take, answer in zip(test.takes, test.truth_m, test.band, answers, strict=True):
         assert answer.joints_m is not None
         seen = take.detected > 0
         m, p = mpjpe_mm(answer.joints_m[seen], truth[seen]), pa_mpjpe_mm(answer.joints_m[seen], truth[seen])
         run = seen[2:] & seen[1:-1] & seen[:-2]
         mpjpe.append(m)
         pa.append(p)
+        band.append(band_of_take[seen])
         accel.append(accel_error_m_s2(answer.joints_m, truth, FPS)[run])
         if seen.all():
             moved.append((answer.joints_m, truth))
@@ -206,6 +224,7 @@ def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
     return {
         "mpjpe_mm": float(torch.cat(mpjpe).mean()),
         "pa_mpjpe_mm": float(torch.cat(pa).mean()),
+        "pa_mpjpe_mm_by_image_error": _means(torch.cat(pa), torch.cat(band)),
         "accel_error_m_s2": float(torch.cat(accel).mean()),
         "delay_ms": delay_ms(moved, FPS) if moved else None,
         "clips": {
@@ -213,6 +232,12 @@ def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
             for clip, v in per_clip.items()
         },
     }
+
+
+def _means(values: Tensor, band: Tensor) -> list[float | None]:
+    """Mean of each band, None where it has nothing."""
+    found = [values[band == i] for i in range(len(BANDS_PCT) + 1)]
+    return [float(v.mean()) if len(v) else None for v in found]
 
 
 def evaluate(models: list[str], data: Path, split: str = "test", held_out: Sequence[str] = ()) -> dict:
@@ -230,6 +255,7 @@ def evaluate(models: list[str], data: Path, split: str = "test", held_out: Seque
         for name, answers in model_rows(model, test.takes, held_out):
             rows[name] = score(test, answers)
     labelled = int(sum(t.valid.sum() for t in test.takes))
+    bands = torch.cat([band[t.detected > 0] for t, band in zip(test.takes, test.band, strict=True)])
     return {
         "split": " ".join(held_out) or split,
         "takes": len(test.takes),
@@ -237,6 +263,8 @@ def evaluate(models: list[str], data: Path, split: str = "test", held_out: Seque
         "frames": sum(len(t) for t in test.takes),
         "frames_detected": int(sum(t.detected.sum() for t in test.takes)),
         "frames_with_label": labelled,
+        "image_error_bands_pct": BANDS_PCT,
+        "frames_by_image_error": bands.bincount(minlength=len(BANDS_PCT) + 1).tolist(),
         "rows": rows,
     }
 

@@ -1,5 +1,7 @@
 """Prints results as tables a person can read."""
 
+from itertools import pairwise
+
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +30,22 @@ def print_rows(result: dict) -> None:
         cells = ["-" if row[key] is None else f"{row[key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]
         table.add_row(name, *cells)
     Console(width=170).print(table)
+    _print_bands(result)
     _print_clips(result)
+
+
+def _print_bands(result: dict) -> None:
+    """PA by how far the front end's landmarks are off: what is due to it, and what to the model."""
+    key, edges = "pa_mpjpe_mm_by_image_error", result["image_error_bands_pct"]
+    names = [f"< {edges[0]:g} %", *(f"{a:g}-{b:g} %" for a, b in pairwise(edges)), f"> {edges[-1]:g} %"]
+    table = Table(title="PA mm by the error of the 12 limb landmarks in the picture, % of stature")
+    table.add_column("row")
+    for name, frames in zip(names, result["frames_by_image_error"], strict=True):
+        table.add_column(f"{name} ({frames} frames)", justify="right")
+    for name, row in result["rows"].items():
+        if key in row:
+            table.add_row(name, *("-" if v is None else f"{v:.1f}" for v in row[key]))
+    Console(width=170).print(table)
 
 
 def _print_clips(result: dict) -> None:

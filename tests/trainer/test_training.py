@@ -16,8 +16,9 @@ from trainer.cli import main
 from trainer.data.bank import body_of, fit_carried_offsets
 from trainer.data.takes import load_clips, load_takes
 from trainer.data.windows import BENT, WindowConfig, WindowSource
+from trainer.evaluate import image_error_pct
 from trainer.loop import CHECKPOINT
-from trainer.nets.geometry import geodesic_rad, global_from_local, joints_from_global, landmarks_from_body
+from trainer.nets.geometry import LANDMARK_POSITION, geodesic_rad, global_from_local, joints_from_global, landmarks_from_body
 from trainer.runs import TrainingData
 
 from .conftest import FRAMES, label_item, pair_item
@@ -274,7 +275,22 @@ def test_teacher_student_export_evaluate(data, runs, capsys):
     for key in ("mpjpe_mm", "pa_mpjpe_mm", "accel_error_m_s2", "pcc", "rmse", "grf_rmse_BW"):
         assert in_file[key] == pytest.approx(in_torch[key], rel=0.02), key  # half-precision weights
     assert sum(name.startswith("student.onnx") for name in rows) == 4
+    of_band = [
+        n * pa for n, pa in zip(result["frames_by_image_error"], in_torch["pa_mpjpe_mm_by_image_error"], strict=True) if n
+    ]
+    assert sum(result["frames_by_image_error"]) == 59
+    assert sum(of_band) / 59 == pytest.approx(in_torch["pa_mpjpe_mm"], rel=1e-5)
     assert "student (distilled student, one frame): pitch known, height unknown" in rows
+
+
+def test_errors_in_the_picture_are_told_in_percent_of_the_stature(data):
+    take = load_takes(data / "video", load_clips(data / "labels"))[0]
+    joints_m, _ = body_of(take)
+    depth_m = (joints_m + take.root_m[:, None])[:, LANDMARK_POSITION, 2]
+    assert image_error_pct(take, joints_m)[take.detected > 0].max() < 2  # the noise of the world
+    take.ray[..., 1] += 0.04 * 1.7 / depth_m
+    found = image_error_pct(take, joints_m)[take.detected > 0]
+    torch.testing.assert_close(found, torch.full_like(found, 4.0), atol=0.6, rtol=0)
 
 
 def test_resume_equals_a_run_in_one_go(data, runs, tmp_path, monkeypatch):
