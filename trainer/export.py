@@ -124,6 +124,7 @@ def export_run(run: Path, out: Path, metrics: dict | None = None, half: bool = T
     worst = largest_difference(student, proto.SerializeToString())
     if worst > TOLERANCE:
         raise ModelError(f"the exported file differs from PyTorch by {worst:.1e}, more than {TOLERANCE:g}: nothing was written")
+    out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     temporary.write_bytes(proto.SerializeToString())
     temporary.replace(out)

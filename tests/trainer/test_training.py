@@ -258,7 +258,7 @@ def test_runs_are_judged_on_subjects_held_out_of_them_alone(two_subjects, tmp_pa
 
 
 def test_teacher_student_export_evaluate(data, runs, capsys):
-    out = runs / "student.onnx"
+    out = runs / "a new folder" / "student.onnx"
     assert main(["export", str(runs / "student"), "--out", str(out)]) == 0
     capsys.readouterr()
     models = [str(runs / "teacher"), str(runs / "student"), str(out)]
