@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("mixed", "fp32")
 
-#: A product that sums over at least so many numbers is a layer or queries times keys (32 and more), over fewer geometry, ages (3 to 24)
-#: or the few frames that attention looks back on (16).
+#: A product that sums over at least so many numbers is a layer or attention (32 and more), over fewer geometry or ages (3 to 24).
 WIDE = 32
 
 
