@@ -4,11 +4,9 @@ A shard carries the index rows of its clips or takes and the fingerprint of the 
 interrupted folder explains itself: what is complete is kept, `dataset.json` and the index table come last.
 """
 
-import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from realtime.body.dataset import (
     Column,
 )
 from realtime.body.errors import BioHumanError, InputError, OutputError, ShapeError
+from realtime.body.files import write_whole
 
 SHARD_ROWS = 4096
 _INDEX_KEY, _FINGERPRINT_KEY = b"biohuman.index", b"biohuman.fingerprint"
@@ -207,19 +206,6 @@ def _read_shard(shard: Path, columns: list[str]):
         return parquet.read_table(shard, columns=columns)
     except (ArrowException, OSError) as error:
         raise InputError(f"{shard} is not readable Parquet; make the dataset again") from error
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write` with a temporary path beside `path` and renames: the file appears whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write(part)
-        os.replace(part, path)
-    except OSError as error:
-        to_do = "; make room, whole files are kept and the same command goes on" if error.errno == errno.ENOSPC else ""
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}{to_do}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_parquet(path: Path, table) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from realtime.body.errors import InputError, OutputError
+from realtime.body.files import write_whole
 from realtime.body.muscles import muscle_table
 
-from ..dataset import write_whole
 from ..inspect.plots import PLOT_SUFFIXES
 from ..musculo.body import ROOT_DOFS, Body
 from ..musculo.model import WHEEL, WHEEL_VERSION

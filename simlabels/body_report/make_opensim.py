@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from realtime.body.errors import ModelError
+from realtime.body.files import write_whole
 
-from ..dataset import file_sha256, write_whole
+from ..dataset import file_sha256
 from ..readers.table import read_table
 
 COORDINATES = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle", "mtp_angle")

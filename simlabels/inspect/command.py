@@ -6,8 +6,8 @@ from pathlib import Path
 
 from realtime.body.dataset import PAIR_SCHEMA
 from realtime.body.errors import InputError, OutputError
+from realtime.body.files import write_whole
 
-from ..dataset import write_whole
 from . import pairs_page
 from .contact_sheet import sheet_of
 from .course import Course, clip_file, course, course_of

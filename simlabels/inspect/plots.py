@@ -10,8 +10,8 @@ import numpy as np
 
 from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import BioHumanError
+from realtime.body.files import write_whole
 
-from ..dataset import write_whole
 from .course import GROUPS, Course
 from .histograms import Histograms
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime.body.errors import InputError, OutputError, ShapeError, UnknownName
+from realtime.body.files import write_whole
 
 from .findings import Finding
 from .text import check_times, numbers, read_lines
@@ -163,8 +164,6 @@ def write_table(path: Path, table: Table) -> None:
         OutputError: another suffix, or the place cannot be written.
         ShapeError: values do not fit columns and times, or are no numbers.
     """
-    from ..dataset import write_whole
-
     if path.suffix not in (".mot", ".sto"):
         raise OutputError(f"{path}: OpenSim reads .mot and .sto, not {path.suffix or 'a file without suffix'}")
     if table.values.shape != (len(table.time_s), len(table.columns)):

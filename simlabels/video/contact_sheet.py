@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from realtime.body.files import write_whole
 from realtime.capture.opencv import load_cv2
 
-from ..dataset import write_whole
 from ..inspect.contact_sheet import COLUMNS, MOST_TILES, SHEET_NAME, contact_sheet
 
 

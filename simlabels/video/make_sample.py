@@ -13,10 +13,11 @@ import numpy as np
 
 from realtime.body.dataset import JSON_NAME
 from realtime.body.errors import InputError
+from realtime.body.files import write_whole
 from realtime.body.rotations import from_quat_wxyz
 from realtime.body.skeleton import JOINT_COUNT, forward_kinematics, offsets_of
 
-from ..dataset import PAIRS, file_sha256, read_frames, write_whole
+from ..dataset import PAIRS, file_sha256, read_frames
 
 _LABELS = {"valid": (), "contact": (4,), "grf_BW": (2, 3), "activation": (-1,)}
 _TRUTH = {

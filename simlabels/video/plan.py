@@ -43,8 +43,9 @@ def plan_takes(clips: Sequence[Clip], *, frames: int, views: int, seed: int, sec
     """Stretches that cover all clips.
 
     Training clips are gone through again and again until there are `frames` label frames of them: as they are at first, then cut
-    elsewhere, half of the stretches mirrored, and some with the upper body of another clip, for motion is scarcer than views. Every
-    clip of another split is filmed as it is and whole by `views` cameras.
+    elsewhere, half of the stretches mirrored, and some with the upper body of another clip, for motion is scarcer than views. Of fewer
+    frames than they have, stretches are drawn from all of them. Every clip of another split is filmed as it is and whole by `views`
+    cameras.
 
     Raises:
         InputError: there is no clip long enough, or takes would be too short.
@@ -64,19 +65,29 @@ def plan_takes(clips: Sequence[Clip], *, frames: int, views: int, seed: int, sec
         for clip in usable:
             if clip.split != "train":
                 takes += _cut(clip, f"view{view}", 0, seed, seconds, _same_split(usable, clip), varied=False)
-    total, going = 0, 0
+    once = [stretch for clip in train for stretch in _cut(clip, "pass0", 0, seed, seconds, train, varied=False)]
+    if _frames_of(once) > frames:
+        drawn = [once[i] for i in np.random.default_rng(seed).permutation(len(once))]
+        before = itertools.accumulate((_frames_of([stretch]) for stretch in drawn), initial=0)
+        return takes + [stretch for stretch, total in zip(drawn, before, strict=False) if total < frames]
+    takes += once
+    total, going = _frames_of(once), 1
     while train and total < frames:
         for clip in train:
             rng = np.random.default_rng((seed, going, zlib.crc32(clip.clip.encode())))
             longest = round(seconds * clip.fps)
-            shift = int(rng.integers(longest)) if going and clip.frames > longest else 0
-            cut = _cut(clip, f"pass{going}", shift, seed, seconds, train, varied=going > 0)
+            shift = int(rng.integers(longest)) if clip.frames > longest else 0
+            cut = _cut(clip, f"pass{going}", shift, seed, seconds, train, varied=True)
             takes += cut
-            total += sum(stretch.last - stretch.first + 1 for stretch in cut)
+            total += _frames_of(cut)
             if total >= frames:
                 break
         going += 1
     return takes
+
+
+def _frames_of(stretches: Sequence[Stretch]) -> int:
+    return sum(stretch.last - stretch.first + 1 for stretch in stretches)
 
 
 def _same_split(clips: Sequence[Clip], clip: Clip) -> list[Clip]:

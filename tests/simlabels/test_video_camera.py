@@ -191,6 +191,17 @@ def test_plan_covers_test_clips_whole_by_each_view_and_training_clips_again_and_
     assert [t.seed for t in other] != [t.seed for t in takes]
 
 
+def test_a_small_plan_is_drawn_from_all_clips():
+    clips = [Clip(f"c{i}", str(i // 4), "train", 600, 30.0) for i in range(40)]
+    takes = plan_takes(clips, frames=2400, views=1, seed=0)
+    assert sum(t.last - t.first + 1 for t in takes) in range(2400, 2640)
+    assert len({t.clip.subject for t in takes}) >= 5
+    assert len({t.first for t in takes}) > 1
+    assert takes == plan_takes(clips, frames=2400, views=1, seed=0)
+    assert takes != plan_takes(clips, frames=2400, views=1, seed=1)
+    assert plan_takes(clips, frames=0, views=1, seed=0) == []
+
+
 def test_a_plan_of_nothing():
     with pytest.raises(InputError, match="30 frames"):
         plan_takes(CLIPS[2:3], frames=10, views=1, seed=0)
