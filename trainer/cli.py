@@ -39,7 +39,9 @@ def build_parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write a student as one self-describing ONNX file")
     export.add_argument("run", type=Path, help="run folder of a student")
     export.add_argument("--out", type=Path, required=True, help="file to write (.onnx)")
-    export.add_argument("--metrics", type=Path, help="JSON of `evaluate --json` to carry in the file")
+    export.add_argument(
+        "--metrics", type=Path, help="what `evaluate RUN --json` printed: the run's figures, to be carried in the file"
+    )
     export.add_argument("--float32", action="store_true", help="store all weights in single precision (twice the size)")
     export.set_defaults(run_command=run_export)
     judge = commands.add_parser("evaluate", help="print the table of errors beside naive rows")
@@ -65,6 +67,7 @@ def add_train(commands, name: str, what: str) -> None:
     p.add_argument("--data", type=Path, required=True, help="folder with labels/ and video/")
     p.add_argument("--out", type=Path, required=True, help="run folder; an interrupted run there is resumed")
     p.add_argument("--steps", type=int, help="optimiser steps")
+    p.add_argument("--start", type=Path, metavar="RUN", help="begin with the weights of this finished run")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     p.add_argument("--takes-share", type=_share, default=1.0, metavar="S", help="learn from this share of the takes, 0..1")
@@ -85,7 +88,10 @@ def add_train(commands, name: str, what: str) -> None:
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
     if not 0 < share <= 1:
         raise argparse.ArgumentTypeError(f"a share is above 0 and at most 1, got {text}")
     return share
@@ -107,10 +113,10 @@ def run_train(args: argparse.Namespace) -> int:
     shares = {"takes_share": args.takes_share, "clips_share": args.clips_share}
     data = TrainingData(args.data / "labels", args.data / "video", **shares, hold_out=args.hold_out)
     if args.command == "teacher":
-        done = train_teacher(data, args.out, c["net"], c["windows"], c["losses"], c["train"])
+        done = train_teacher(data, args.out, c["net"], c["windows"], c["losses"], c["train"], args.start)
     else:
         teacher = None if args.teacher == "none" else Path(args.teacher)
-        done = train_student(data, args.out, teacher, c["net"], c["windows"], c["losses"], c["train"])
+        done = train_student(data, args.out, teacher, c["net"], c["windows"], c["losses"], c["train"], args.start)
     print(f"{args.out}: {done['steps_done']} steps in {done['cpu_min']} CPU minutes")
     return 0
 
@@ -125,8 +131,7 @@ def run_skeleton(args: argparse.Namespace) -> int:
 def run_export(args: argparse.Namespace) -> int:
     from .export import export_run
 
-    metrics = json.loads(args.metrics.read_text()) if args.metrics else None
-    about = export_run(args.run, args.out, metrics, half=not args.float32)
+    about = export_run(args.run, args.out, args.metrics, half=not args.float32)
     print(
         f"{args.out}: {about['model_id']}, {about['bytes'] / 1e6:.2f} MB, differs from PyTorch by {about['largest_difference']:.1e}"
     )

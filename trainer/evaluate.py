@@ -56,8 +56,8 @@ class Answer:
 class TestSet:
     takes: list[Take]
     left_out: list[str]  # takes in which the person is hardly ever found: no figure is said of them
-    truth_m: list[Tensor] = field(default_factory=list)  # (T, 24, 3) about the pelvis, camera axes
-    band: list[Tensor] = field(default_factory=list)  # (T,) which of the bands each picture's landmarks are in
+    truth_m: list[Tensor] = field(init=False)  # (T, 24, 3) about the pelvis, camera axes
+    band: list[Tensor] = field(init=False)  # (T,) which of the bands each picture's landmarks are in
 
     def __post_init__(self) -> None:
         self.truth_m = [body_of(take)[0] for take in self.takes]
@@ -81,6 +81,9 @@ def load_split(data: Path, split: str, held_out: Sequence[str] = ()) -> tuple[Te
     clips = load_clips(data / "labels")
     every = load_takes(data / "video", clips)
     takes = [t for t in every if t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24]
+    unknown = set(held_out) - {t.subject for t in every if t.split == "train"}
+    if unknown:
+        raise InputError(f"{data / 'video'} has no training subject {min(unknown)!r} that could be held out")
     wanted = {t.name for t in every if (t.subject in held_out if held_out else t.split == split)}
     test = [t for t in takes if t.name in wanted]
     if not test:
@@ -172,7 +175,9 @@ def naive_rows(test: TestSet, train_takes: list[Take], train_clips: list[Clip]) 
     mean = mean_activation(train_clips).numpy()
     return {
         "MediaPipe, linear map": [Answer(joints_m=j) for j in mapped],
-        "MediaPipe, linear map, One-Euro": [Answer(joints_m=one_euro(j, FPS)) for j in mapped],
+        "MediaPipe, linear map, One-Euro": [
+            Answer(joints_m=one_euro(j, 1 / np.diff(t.time_s).mean())) for t, j in zip(test.takes, mapped, strict=True)
+        ],
         "training mean": [Answer(activation=np.tile(mean, (len(t), 1))) for t in test.takes],
     }
 
@@ -208,6 +213,7 @@ def _score_activations(labelled: list[tuple[Take, Answer]]) -> dict:
 
 
 def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
+    """Accelerations and delays are those of takes at 30 even pictures a second: others have another noise and another clock."""
     mpjpe, pa, band, accel, moved, per_clip = [], [], [], [], [], {}
     for take, truth, band_of_take, answer in zip(test.takes, test.truth_m, test.band, answers, strict=True):
         assert answer.joints_m is not None
@@ -217,15 +223,16 @@ def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
         mpjpe.append(m)
         pa.append(p)
         band.append(band_of_take[seen])
-        accel.append(accel_error_m_s2(answer.joints_m, truth, FPS)[run])
-        if seen.all():
+        if take.is_even:
+            accel.append(accel_error_m_s2(answer.joints_m, truth, FPS)[run])
+        if take.is_even and seen.all():
             moved.append((answer.joints_m, truth))
         per_clip.setdefault(take.clip, []).append(torch.stack([m, p], -1))
     return {
         "mpjpe_mm": float(torch.cat(mpjpe).mean()),
         "pa_mpjpe_mm": float(torch.cat(pa).mean()),
         "pa_mpjpe_mm_by_image_error": _means(torch.cat(pa), torch.cat(band)),
-        "accel_error_m_s2": float(torch.cat(accel).mean()),
+        "accel_error_m_s2": float(torch.cat(accel).mean()) if accel else None,
         "delay_ms": delay_ms(moved, FPS) if moved else None,
         "clips": {
             clip: dict(zip(("mpjpe_mm", "pa_mpjpe_mm"), torch.cat(v).mean(0).tolist(), strict=True))
@@ -247,12 +254,13 @@ def evaluate(models: list[str], data: Path, split: str = "test", held_out: Seque
         held_out: judge on these training subjects instead of a split.
 
     Raises:
-        InputError: no takes, or a run that has learnt from a subject held out.
+        InputError: no takes, no such model, or a run that has learnt from a subject held out.
     """
+    opened = [open_model(model, held_out) for model in models]
     test, train_takes, train_clips = load_split(data, split, held_out)
     rows = {name: score(test, a) for name, a in naive_rows(test, train_takes, train_clips).items()}
-    for model in models:
-        for name, answers in model_rows(model, test.takes, held_out):
+    for model in opened:
+        for name, answers in model_rows(*model, test.takes):
             rows[name] = score(test, answers)
     labelled = int(sum(t.valid.sum() for t in test.takes))
     bands = torch.cat([band[t.detected > 0] for t, band in zip(test.takes, test.band, strict=True)])
@@ -269,24 +277,30 @@ def evaluate(models: list[str], data: Path, split: str = "test", held_out: Seque
     }
 
 
-def model_rows(model: str, takes: list[Take], held_out: Sequence[str] = ()):
-    """Yields (row name, answers) of a run folder or an ONNX file. Of a file nobody knows whom it learnt from."""
+def open_model(model: str, held_out: Sequence[str] = ()) -> tuple[str, OnnxStudent | Student | Teacher]:
+    """What a model's rows are called, and the model: a run folder or an ONNX file. Of a file nobody knows whom it learnt from.
+
+    Raises:
+        InputError, ModelError: neither, or a run that has learnt from a subject held out.
+    """
     path = Path(model)
-    conditions = [Told(gravity=g, height=h) for g in (True, False) for h in (False, True)]
     if path.is_file():
-        student = OnnxStudent(path)
-        for told in conditions:
-            yield f"{path.name}: {told}", answers_of_file(student, takes, told)
+        return path.name, OnnxStudent(path)
+    if path.suffix == ".onnx":
+        raise InputError(f"{path} is not there: write one with `biohuman-train export RUN --out {path}`")
+    net, about = load_run(path, held_out=held_out)
+    assert isinstance(net, Student | Teacher)
+    kind = "teacher" if isinstance(net, Teacher) else "distilled student" if about["teacher_sha256"] else "label-only student"
+    return f"{path.name} ({kind})", net
+
+
+def model_rows(name: str, model: OnnxStudent | Student | Teacher, takes: list[Take]):
+    """Yields (row name, answers): of a student with pitch and height known or not, and with its history cut."""
+    if isinstance(model, Teacher):
+        yield f"{name}: {Told()}", answers_of_network(model, takes, Told())
         return
-    net, about = load_run(path)
-    learnt = set(held_out) - set(about.get("held_out", []))
-    if learnt:
-        raise InputError(f"{path} has learnt from subject {min(learnt)}: train it with --hold-out {' '.join(held_out)}")
-    if isinstance(net, Teacher):
-        yield f"{path.name} (teacher): {Told()}", answers_of_network(net, takes, Told())
-        return
-    assert isinstance(net, Student)
-    kind = "distilled" if about.get("teacher_sha256") else "label-only"
-    for told in conditions:
-        yield f"{path.name} ({kind} student): {told}", answers_of_network(net, takes, told)
-    yield f"{path.name} ({kind} student, one frame): {Told()}", answers_of_network(net, takes, Told(), window=1)
+    for told in [Told(gravity=g, height=h) for g in (True, False) for h in (False, True)]:
+        is_file = isinstance(model, OnnxStudent)
+        yield f"{name}: {told}", answers_of_file(model, takes, told) if is_file else answers_of_network(model, takes, told)
+    if isinstance(model, Student):
+        yield f"{name[:-1]}, one frame): {Told()}", answers_of_network(model, takes, Told(), window=1)

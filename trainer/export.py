@@ -11,11 +11,13 @@ import onnx
 import torch
 import torch.nn as nn
 
-from realtime.body.errors import ModelError
+from realtime.body.errors import InputError, ModelError, OutputError
+from realtime.body.files import write_whole
 from realtime.body.muscles import muscle_names
 from realtime.body.skeleton import JOINTS, REST_STATURE_M
 from realtime.body.student_io import AGE_EMPTY_S, INPUTS, OUTPUTS, STATE, STATE_OUTPUT, STUDENT_SCHEMA
 
+from .evaluate import Told
 from .loop import CHECKPOINT, file_hash
 from .nets.attention import MAX_AGE_S, Ages, Block
 from .nets.decoder import Body
@@ -100,23 +102,27 @@ def blank_state(student: Student) -> dict[str, Tensor]:
     return {"kv": torch.zeros(student.kv_shape), "age_s": torch.full((1, student.config.window - 1), AGE_EMPTY_S)}
 
 
-def export_run(run: Path, out: Path, metrics: dict | None = None, half: bool = True) -> dict:
+def export_run(run: Path, out: Path, metrics: Path | None = None, half: bool = True) -> dict:
     """Writes the student of a run as ONNX and returns its metadata.
 
     Args:
-        metrics: figures to carry in the file.
+        metrics: what `evaluate --json` said of the run; its figures are carried in the file.
         half: store weights in half precision, cast to float32 when the file is loaded: half the size at full speed.
 
     Raises:
+        InputError: `run` is no finished student, or `metrics` says nothing of it.
+        OutputError: `out` cannot be written.
         ModelError: the file's answers differ from PyTorch's by more than 1e-4 on random streams (with `half`: from PyTorch's
             with the same rounded weights).
     """
     student, about = load_run(run, "student")
     assert isinstance(student, Student)
+    _check_place(out)  # now, not after half a minute
+    figures = figures_of(run, metrics) if metrics else {}
     if half:
         round_to_half(student)
     proto = to_onnx(student)
-    metadata = describe(student, about, run, metrics or {})
+    metadata = describe(student, about, run, figures)
     if half:
         store_in_half(proto)
     onnx.helper.set_model_props(proto, metadata)
@@ -124,11 +130,40 @@ def export_run(run: Path, out: Path, metrics: dict | None = None, half: bool = T
     worst = largest_difference(student, proto.SerializeToString())
     if worst > TOLERANCE:
         raise ModelError(f"the exported file differs from PyTorch by {worst:.1e}, more than {TOLERANCE:g}: nothing was written")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    temporary.write_bytes(proto.SerializeToString())
-    temporary.replace(out)
+    write_whole(out, lambda part: part.write_bytes(proto.SerializeToString()))
     return metadata | {"largest_difference": worst, "bytes": out.stat().st_size}
+
+
+def figures_of(run: Path, metrics: Path) -> dict:
+    """The run's row in what `evaluate --json` printed: scores without those of single clips, and on what they were reached.
+
+    Raises:
+        InputError: not such a file, or without the run's row.
+    """
+    try:
+        result = json.loads(metrics.read_text().splitlines()[-1])
+        rows = result["rows"].items()
+    except OSError as error:
+        raise InputError(f"{metrics} cannot be read: {error.strerror}") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise InputError(f"{metrics} is not what `biohuman-train evaluate {run} --json` prints last") from None
+    for name, row in rows:
+        if name.startswith(f"{run.name} (") and name.endswith(f"student): {Told()}"):
+            scores = {key: value for key, value in row.items() if isinstance(value, float)}
+            return scores | {key: result[key] for key in ("split", "takes", "frames_detected")} | {"told": str(Told())}
+    raise InputError(f"{metrics} has no row of {run.name}: write it with `biohuman-train evaluate {run} --json`")
+
+
+def _check_place(out: Path) -> None:
+    """Makes the folder; raises OutputError where no file can be written."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out.parent} cannot be made: {error.strerror}; give --out another place") from None
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder; give --out the name of a file, such as {out / 'student.onnx'}")
+    if not os.access(out.parent, os.W_OK):
+        raise OutputError(f"{out.parent} may not be written to; give --out another place")
 
 
 def to_onnx(student: Student) -> onnx.ModelProto:

@@ -124,14 +124,13 @@ def _uncertainty(body: Body, b: Batch, truth: Truth) -> Tensor:
 
 def _decorrelation(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     """1 - Pearson correlation over the batch's frames, mean over muscles that move."""
-    rows = mask.flatten() > 0
-    x, y = a.flatten(0, 1)[rows], b.flatten(0, 1)[rows]
-    if len(x) < 32:
-        return a.sum() * 0
-    x, y = x - x.mean(0), y - y.mean(0)
-    moves = y.square().mean(0) > 1e-4
+    rows = (mask.flatten() > 0).float()[:, None]  # multiplied, not picked: shapes that never change can be compiled
+    n = rows.sum().clamp(min=1)
+    x, y = a.flatten(0, 1) * rows, b.flatten(0, 1) * rows
+    x, y = (x - x.sum(0) / n) * rows, (y - y.sum(0) / n) * rows
+    moves = ((y.square().sum(0) / n > 1e-4) & (n >= 32)).float()
     r = (x * y).sum(0) / (x.square().sum(0) * y.square().sum(0) + 1e-8).sqrt()
-    return 1 - r[moves].mean() if moves.any() else a.sum() * 0
+    return ((1 - r) * moves).sum() / moves.sum().clamp(min=1)
 
 
 def _difference_loss(error: Tensor, real: Tensor, order: int) -> Tensor:

@@ -1,11 +1,11 @@
 """The mean skeleton of the training takes: how `realtime/body/rest_skeleton.csv` was made."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from realtime.body.dataset import PAIR_SCHEMA
+from realtime.body.files import write_whole
 from realtime.body.skeleton import JOINT_MIRROR, JOINTS, REST_STATURE_M, offsets_of
 
 from .data.tables import read_dataset
@@ -30,6 +30,4 @@ def write_rest_skeleton(pairs: Path, out: Path) -> None:
     rows = [
         f"{name},{x:.4f},{y:.4f},{z:.4f}\n" for name, (x, y, z) in zip(JOINTS, mean_rest_offsets_m(pairs) + 0.0, strict=True)
     ]
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    temporary.write_text(HEAD + "".join(rows))
-    temporary.replace(out)
+    write_whole(out, lambda part: part.write_text(HEAD + "".join(rows)))

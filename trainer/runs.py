@@ -17,7 +17,7 @@ from realtime.body.muscles import MUSCLE_COUNT
 from .data.bank import fit_carried_offsets
 from .data.takes import Clip, Take, check_labels, load_clips, load_takes
 from .data.windows import WindowConfig, WindowSource
-from .loop import CHECKPOINT, RUN_JSON, TrainConfig, file_hash, train
+from .loop import CHECKPOINT, RUN_JSON, STEPS_DONE, Batch, TrainConfig, file_hash, read_checkpoint, read_run_json, train
 from .losses import LossConfig, Truth, delta_loss, label_losses, teacher_losses
 from .nets.student import Student, StudentConfig
 from .nets.teacher import Teacher, TeacherConfig
@@ -94,21 +94,27 @@ def mean_activation(clips: list[Clip]) -> Tensor:
 
 
 def train_teacher(
-    data: TrainingData, folder: Path, net_config: TeacherConfig, windows: WindowConfig, losses: LossConfig, config: TrainConfig
+    data: TrainingData,
+    folder: Path,
+    net_config: TeacherConfig,
+    windows: WindowConfig,
+    losses: LossConfig,
+    config: TrainConfig,
+    start: Path | None = None,
 ) -> dict:
-    """The offline network, on labels."""
+    """The offline network, on labels; from the weights of the run `start` if there is one."""
     torch.manual_seed(config.seed)
     net = Teacher(net_config, data.activation_mean, data.carried_offsets_m)
+    begun = _begin(net, start, "teacher", asdict(net_config), data)
     source = WindowSource(data.takes, data.clips, data.carried_offsets_m, windows, config.seed)
 
-    def terms(step: int) -> dict[str, Tensor]:
-        b = source.batch(step)
+    def terms(b: Batch) -> dict[str, Tensor]:
         truth = Truth(b)
         out = net(b)
         return label_losses(out.body, b, truth, losses) | {"delta": delta_loss(out, b, truth, net_config.deltas, losses)}
 
     about = {"kind": "teacher", "net": asdict(net_config), "windows": asdict(windows), "losses": asdict(losses)} | data.about
-    return train(net, terms, config, folder, about)
+    return train(net, source.batch, terms, config, folder, about | begun)
 
 
 def train_student(
@@ -119,20 +125,22 @@ def train_student(
     windows: WindowConfig,
     losses: LossConfig,
     config: TrainConfig,
+    start: Path | None = None,
 ) -> dict:
-    """The live network, on labels and, with a teacher, on what the teacher makes of the same windows.
+    """The live network, on labels and, with a teacher, on what the teacher makes of the same windows; from the weights of the run
+    `start` if there is one.
 
     The teacher sees the frames that are still to come in the window, and is told which way is down, and all that the front end saw.
     """
     torch.manual_seed(config.seed)
     net = Student(net_config, data.activation_mean, data.carried_offsets_m)
+    begun = _begin(net, start, "student", asdict(net_config), data)
     source = WindowSource(data.takes, data.clips, data.carried_offsets_m, windows, config.seed)
     teacher = None
     if teacher_folder is not None:
-        teacher, _ = load_run(teacher_folder, "teacher")
+        teacher, _ = load_run(teacher_folder, "teacher", data.about["held_out"])
 
-    def terms(step: int) -> dict[str, Tensor]:
-        b = source.batch(step)
+    def terms(b: Batch) -> dict[str, Tensor]:
         body = net(b)
         found = label_losses(body, b, Truth(b), losses)
         if teacher is not None:
@@ -143,27 +151,50 @@ def train_student(
 
     about = {"kind": "student", "net": asdict(net_config), "windows": asdict(windows), "losses": asdict(losses)} | data.about
     about["teacher_sha256"] = file_hash(teacher_folder / CHECKPOINT) if teacher_folder else None
-    return train(net, terms, config, folder, about)
+    return train(net, source.batch, terms, config, folder, about | begun)
 
 
-def load_run(folder: Path, kind: str | None = None) -> tuple[nn.Module, dict]:
+def _begin(net: nn.Module, start: Path | None, kind: str, net_config: dict, data: TrainingData) -> dict:
+    """Gives `net` the averaged weights of the run `start`; what is to be said of it.
+
+    Raises:
+        InputError: the run's network is of another kind or size, or has learnt from a subject held out.
+    """
+    if start is None:
+        return {"start_sha256": None}
+    first, about = load_run(start, kind, data.about["held_out"])
+    net_config = json.loads(json.dumps(net_config))  # a file knows no tuples
+    if about["net"] != net_config:
+        raise InputError(f"{start} holds a network of {about['net']}, this one is of {net_config}: make them alike with --set")
+    net.load_state_dict(dict(first.named_parameters()), strict=False)  # what was fitted on the data stays that of this data
+    return {"start_sha256": file_hash(start / CHECKPOINT)}
+
+
+def load_run(folder: Path, kind: str | None = None, held_out: Sequence[str] = ()) -> tuple[nn.Module, dict]:
     """The averaged network of a run, ready to use, and its `run.json`.
 
     Raises:
-        InputError: no finished run there, or one of another kind.
+        InputError: no finished run there, one of another kind, or one that may have learnt from a subject held out.
     """
     if not (folder / RUN_JSON).is_file() or not (folder / CHECKPOINT).is_file():
         raise InputError(
             f"{folder} is not a run: it lacks {RUN_JSON} or {CHECKPOINT}; train one with `biohuman-train teacher|distil`"
         )
-    about = json.loads((folder / RUN_JSON).read_text())
+    about = read_run_json(folder)
+    if STEPS_DONE not in about:
+        raise InputError(f"{folder} is not finished: give its command again")
     if kind is not None and about["kind"] != kind:
         raise InputError(f"{folder} is a {about['kind']}, wanted a {kind}")
+    learnt = set(held_out) - set(about.get("held_out", []))
+    if learnt:
+        raise InputError(
+            f"{folder} was not told to hold out subject {min(learnt)}: train it with --hold-out {' '.join(held_out)}"
+        )
     blank = (torch.full((MUSCLE_COUNT,), 0.05), torch.zeros(LANDMARK_COUNT, 3))
     if about["kind"] == "teacher":
         options = about["net"] | {"deltas": tuple(about["net"]["deltas"])}
         net: nn.Module = Teacher(TeacherConfig(**options), *blank)
     else:
         net = Student(StudentConfig(**about["net"]), *blank)
-    net.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True)["averaged"])
+    net.load_state_dict(read_checkpoint(folder)["averaged"])
     return net.eval(), about

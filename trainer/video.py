@@ -119,6 +119,11 @@ def joints_of_model(model: OnnxStudent, frames: list[LandmarkFrame], fps: float,
 
 def evaluate_video(models: list[str], videos: list[Path], reference: Path, calibration: Path, landmarker: Path | None) -> dict:
     """PA over twelve joints, mm, for each camera and their mean: the front end alone and each model."""
+    for model in models:
+        if not Path(model).is_file():
+            raise InputError(
+                f"{model} is no .onnx file: on video only these are judged; `biohuman-train export RUN --out FILE`"
+            )
     markers, rate_hz = read_trc(reference)
     cameras = read_calibration(calibration)
     missing = [m for m in MARKERS if m not in markers]

@@ -1,7 +1,8 @@
 """From datasets on disk through teacher, student, export and evaluation; windows, resume, errors."""
 
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
@@ -11,15 +12,17 @@ from realtime.body.errors import InputError
 from realtime.body.muscles import muscle_index
 from realtime.body.skeleton import rest_offsets_m
 from simlabels.dataset import LABELS, PAIRS, DatasetWriter
-from trainer.choices import chosen
+from trainer.choices import SHARES, chosen
 from trainer.cli import main
 from trainer.data.bank import body_of, fit_carried_offsets
 from trainer.data.takes import load_clips, load_takes
 from trainer.data.windows import BENT, WindowConfig, WindowSource
-from trainer.evaluate import image_error_pct
-from trainer.loop import CHECKPOINT
+from trainer.evaluate import image_error_pct, load_split, naive_rows, score
+from trainer.loop import CHECKPOINT, RUN_JSON, STEPS_DONE, TrainConfig
 from trainer.nets.geometry import LANDMARK_POSITION, geodesic_rad, global_from_local, joints_from_global, landmarks_from_body
-from trainer.runs import TrainingData
+from trainer.nets.teacher import TeacherConfig
+from trainer.runs import TrainingData, load_run
+from trainer.streaming import OnnxStudent
 
 from .conftest import FRAMES, label_item, pair_item
 
@@ -245,16 +248,62 @@ def test_nothing_is_learnt_from_a_subject_held_out(two_subjects):
 
 
 def test_runs_are_judged_on_subjects_held_out_of_them_alone(two_subjects, tmp_path, capsys):
-    small = ["--steps", "1", "--set", "windows.batch=2", "windows.frames=8", "net.width=16", "net.heads=2", "net.layers=1"]
     for name, option in (("without", ["--hold-out", "ben"]), ("with", [])):
-        assert main(["teacher", "--data", str(two_subjects), "--out", str(tmp_path / name), *option, *small]) == 0
+        assert main(["teacher", "--data", str(two_subjects), "--out", str(tmp_path / name), *option, *SMALL]) == 0
     judge = ["--data", str(two_subjects), "--json", "--held-out", "ben"]
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "without"), *judge]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (result["split"], result["takes"]) == ("ben", 1)
     assert main(["evaluate", str(tmp_path / "with"), *judge]) == 2
-    assert "has learnt from subject ben: train it with --hold-out ben" in capsys.readouterr().err
+    assert "was not told to hold out subject ben: train it with --hold-out ben" in capsys.readouterr().err
+
+
+SMALL = ["--steps", "2", "--set", "windows.batch=2", "windows.frames=8", "net.width=16", "net.heads=2", "net.layers=1"]
+
+
+def weights(run):
+    return torch.load(run / CHECKPOINT, weights_only=True)["averaged"]
+
+
+@pytest.mark.parametrize("kind", [["teacher"], ["distil", "--teacher", "none"]])
+def test_a_run_begins_with_the_weights_of_another(kind, two_subjects, tmp_path, capsys):
+    distil = [*kind, "--data", str(two_subjects)]
+    assert main([*distil, "--out", str(tmp_path / "first"), *SMALL]) == 0
+    further = [*distil, "--start", str(tmp_path / "first"), "--out", str(tmp_path / "further")]
+    assert main([*further, *SMALL, "train.adamw=0.0", "train.muon=0.0"]) == 0
+    first = weights(tmp_path / "first")
+    for key, value in weights(tmp_path / "further").items():
+        torch.testing.assert_close(value, first[key], msg=key)
+    capsys.readouterr()
+    other = [*distil, "--start", str(tmp_path / "first"), "--out", str(tmp_path / "other")]
+    assert main([*other, "--steps", "2"]) == 2
+    assert "make them alike with --set" in capsys.readouterr().err
+    assert main([*other, "--hold-out", "ben", *SMALL]) == 2
+    assert "first was not told to hold out subject ben" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_teacher_has_not_seen_whom_its_student_must_not_see(two_subjects, tmp_path, capsys):
+    assert main(["teacher", "--data", str(two_subjects), "--out", str(tmp_path / "teacher"), *SMALL]) == 0
+    capsys.readouterr()
+    distil = ["distil", "--data", str(two_subjects), "--teacher", str(tmp_path / "teacher"), "--out", str(tmp_path / "s")]
+    assert main([*distil, "--hold-out", "ben", *SMALL]) == 2
+    assert "teacher was not told to hold out subject ben" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_losses_train_the_same_network(two_subjects, tmp_path):
+    distil = ["distil", "--data", str(two_subjects), "--teacher", "none"]
+    for name, is_compiled in (("plain", "false"), ("compiled", "true")):
+        choices = ["net.dropout=0.0", f"train.compile={is_compiled}"]
+        assert main([*distil, "--out", str(tmp_path / name), *SMALL, *choices]) == 0
+    plain = weights(tmp_path / "plain")
+    for key, value in weights(tmp_path / "compiled").items():
+        torch.testing.assert_close(value, plain[key], atol=1e-4, rtol=1e-3, msg=key)
 
 
 def test_teacher_student_export_evaluate(data, runs, capsys):
@@ -283,6 +332,71 @@ def test_teacher_student_export_evaluate(data, runs, capsys):
     assert "student (distilled student, one frame): pitch known, height unknown" in rows
 
 
+def test_a_file_carries_the_figures_of_its_run(data, runs, tmp_path, capsys):
+    assert main(["evaluate", str(runs / "student"), "--data", str(data), "--json"]) == 0
+    said = capsys.readouterr().out
+    (tmp_path / "said.txt").write_text(said)
+    command = ["export", str(runs / "student"), "--out", str(tmp_path / "x.onnx"), "--metrics"]
+    assert main([*command, str(tmp_path / "said.txt")]) == 0
+    row = json.loads(said.splitlines()[-1])["rows"]["student (distilled student): pitch known, height unknown"]
+    carried = json.loads(OnnxStudent(tmp_path / "x.onnx").metadata["metrics"])
+    assert carried["pa_mpjpe_mm"] == row["pa_mpjpe_mm"]
+    assert (carried["takes"], carried["told"]) == (1, "pitch known, height unknown")
+    (tmp_path / "other.json").write_text(json.dumps({"rows": {}}))
+    assert main([*command, str(tmp_path / "other.json")]) == 2
+    assert "has no row of student" in capsys.readouterr().err
+
+
+def test_a_finished_run_keeps_what_it_says(data, runs):
+    command = ["teacher", "--data", str(data), "--out", str(runs / "teacher"), "--steps", "4"]
+    about = (runs / "teacher" / RUN_JSON).read_text()
+    assert main(command) == 0
+    assert (runs / "teacher" / RUN_JSON).read_text() == about
+
+
+def test_an_unfinished_or_damaged_run_is_no_run(runs, tmp_path):
+    about = json.loads((runs / "student" / RUN_JSON).read_text())
+    shutil.copytree(runs / "student", tmp_path / "run")
+    for name, text, says in (
+        (RUN_JSON, json.dumps({k: v for k, v in about.items() if k != STEPS_DONE}), "is not finished"),
+        (RUN_JSON, "{", r"run\.json is damaged"),
+        (CHECKPOINT, "no zip", r"checkpoint\.pt is damaged"),
+    ):
+        (tmp_path / "run" / RUN_JSON).write_text(json.dumps(about))
+        (tmp_path / "run" / name).write_text(text)
+        with pytest.raises(InputError, match=says):
+            load_run(tmp_path / "run")
+
+
+def test_damaged_datasets_are_told(data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    labels, video = tmp_path / "data" / "labels", tmp_path / "data" / "video"
+    (shard,) = video.glob("frames-*.parquet")
+    shard.write_bytes(b"no parquet")
+    with pytest.raises(InputError, match="is not readable Parquet"):
+        TrainingData(labels, video)
+    (video / "dataset.json").write_text("{")
+    with pytest.raises(InputError, match=r"dataset\.json is damaged"):
+        TrainingData(labels, video)
+
+
+def test_only_training_subjects_are_held_out(data):
+    with pytest.raises(InputError, match="no training subject 'test' that could be held out"):
+        load_split(data, "test", ["test"])
+
+
+def test_accelerations_and_delays_are_of_even_takes(data):
+    test, takes, clips = load_split(data, "test")
+    rows = naive_rows(test, takes, clips)
+    even = score(test, rows["MediaPipe, linear map"])
+    for take in test.takes:
+        take.time_s = take.time_s * 2
+    uneven = score(test, rows["MediaPipe, linear map"])
+    assert even["accel_error_m_s2"] > 0
+    assert (uneven["accel_error_m_s2"], uneven["delay_ms"]) == (None, None)
+    assert uneven["mpjpe_mm"] == even["mpjpe_mm"]
+
+
 def test_errors_in_the_picture_are_told_in_percent_of_the_stature(data):
     take = load_takes(data / "video", load_clips(data / "labels"))[0]
     joints_m, _ = body_of(take)
@@ -296,7 +410,6 @@ def test_errors_in_the_picture_are_told_in_percent_of_the_stature(data):
 def test_resume_equals_a_run_in_one_go(data, runs, tmp_path, monkeypatch):
     whole = torch.load(runs / "teacher" / CHECKPOINT, weights_only=True)["averaged"]
     import trainer.runs
-    from trainer.loop import TrainConfig
 
     monkeypatch.setattr(TrainConfig.__dataclass_fields__["checkpoint_every"], "default", 2)
     real, calls = trainer.runs.label_losses, []
@@ -332,7 +445,21 @@ def _with_checkpoints_every(n, init):
         (["export", "{runs}/teacher", "--out", "{tmp}/x.onnx"], "wanted a student"),
         (["distil", "--data", "{data}", "--out", "{tmp}/run", "--teacher", "{tmp}"], "not a run"),
         (["teacher", "--data", "{data}", "--out", "{runs}/teacher", "--steps", "9"], "holds another run"),
-        (["evaluate", "{tmp}/none.onnx", "--data", "{data}"], "not a run"),
+        (["evaluate", "{tmp}/none.onnx", "--data", "{data}"], "none.onnx is not there"),
+        (
+            ["evaluate", "{runs}/student", "--data", "{data}", "--held-out", "carl"],
+            "student was not told to hold out subject carl",
+        ),
+        (["evaluate", "{runs}/student", "--video", "a", "--reference", "b", "--calibration", "c"], "is no .onnx file"),
+        (["teacher", "--data", "{data}", "--out", "{tmp}/run", "--steps", "-5"], "train.steps is 1 or more, got -5"),
+        (["teacher", "--data", "{data}", "--out", "{tmp}/run", "--seed", "-1"], "train.seed is 0 or more"),
+        (["teacher", "--data", "{data}", "--out", "{tmp}/run", "--threads", "0"], "train.threads is 1 or more"),
+        (["teacher", "--data", "{data}", "--out", "{data}/labels/dataset.json"], "cannot be made"),
+        (["export", "{runs}/student", "--out", "{tmp}"], "is a folder; give --out the name of a file"),
+        (["export", "{runs}/student", "--out", "{data}/labels/dataset.json/x.onnx"], "cannot be made"),
+        (["export", "{runs}/student", "--out", "{tmp}/x.onnx", "--metrics", "{tmp}/none"], "cannot be read"),
+        (["export", "{runs}/student", "--out", "{tmp}/x.onnx", "--metrics", "{runs}/student/run.json"], "is not what"),
+        (["skeleton", "--data", "{data}", "--out", "{tmp}/none/x.csv"], "cannot be written"),
         (["evaluate", "{data}/labels/dataset.json", "--data", "{data}"], "not an ONNX file"),
         (["evaluate", "x.onnx"], "wants --data"),
         (["evaluate", "x.onnx", "--video", "a.mp4"], "--reference"),
@@ -374,7 +501,9 @@ def test_choices_are_made_by_name():
     ("choice", "says"),
     [
         ("oven.degreees=3", "did you mean oven.degrees"),
-        ("oven.fan", "NAME=VALUE"),
+        ("oven.fan", "give oven.fan=VALUE"),
+        ("oven.degrees=NaN", "oven.degrees is 0 or more, got nan"),
+        ("oven.minutes=0", "oven.minutes is 1 or more, got 0"),
         ("oven.minutes=2.5", "is 20 by default"),
         ("oven.fan=1", "is false by default"),
         ("oven.degrees=hot", "is 180.0 by default"),
@@ -383,3 +512,26 @@ def test_choices_are_made_by_name():
 def test_choices_that_cannot_be(choice, says):
     with pytest.raises(InputError, match=says):
         chosen({"oven": Oven()}, [choice])
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        ("net.width=30", "multiple of net.heads"),
+        ("net.deltas=[16]", "fewer than windows.frames"),
+        ('net.deltas=["a"]', "numbers of frames"),
+        ("net.deltas=[]", "one number of frames or more"),
+        ("windows.frames=2", "3 or more"),
+        ("windows.bank=2.0", "is a share"),
+        ("train.average=1.5", "is a share"),
+    ],
+)
+def test_choices_that_nothing_can_be_trained_with(choice, says):
+    with pytest.raises(InputError, match=says):
+        chosen({"net": TeacherConfig(), "windows": WindowConfig(), "train": TrainConfig()}, [choice])
+
+
+def test_shares_are_choices_that_there_are():
+    assert {key.split(".")[1] for key in SHARES} <= {
+        field.name for config in (TeacherConfig, WindowConfig, TrainConfig) for field in fields(config)
+    }

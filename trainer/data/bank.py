@@ -7,6 +7,7 @@ import torch
 from realtime.body.landmarks import LANDMARK_COUNT
 
 from ..nets.geometry import (
+    HIPS,
     LANDMARK_POSITION,
     LANDMARK_ROTATION,
     global_from_local,
@@ -64,5 +65,5 @@ def errors_of(take: Take, carried_offsets_m: Tensor) -> TakeErrors:
     _, box = person_box(ray, take.detected)
     return TakeErrors(
         image_box=((take.ray - ray) / box[:, None, None]).clamp(-1.5, 1.5),
-        landmarks_m=take.landmarks_m - (ideal - ideal[:, [23, 24]].mean(1, keepdim=True)),
+        landmarks_m=take.landmarks_m - (ideal - ideal[:, HIPS].mean(1, keepdim=True)),
     )

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from realtime.body.dataset import (
@@ -29,12 +30,15 @@ def read_columns(path: Path, columns: dict[str, Column]) -> dict[str, np.ndarray
     """Columns of one Parquet file as arrays (rows, *shape).
 
     Raises:
-        InputError: a column is missing.
+        InputError: it is not there, damaged, or a column is missing.
     """
-    missing = [name for name in columns if name not in pq.read_schema(path).names]
-    if missing:
-        raise InputError(f"{path} has no column {missing[0]!r}; it was written by another version: make the dataset again")
-    table = pq.read_table(path, columns=list(columns))
+    try:
+        missing = [name for name in columns if name not in pq.read_schema(path).names]
+        if missing:
+            raise InputError(f"{path} has no column {missing[0]!r}; it was written by another version: make the dataset again")
+        table = pq.read_table(path, columns=list(columns))
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is not readable Parquet; make the dataset again") from error
     out = {}
     for name, column in columns.items():
         values = table.column(name).combine_chunks()
@@ -52,12 +56,15 @@ def read_info(folder: Path, schema: str) -> dict:
     """`dataset.json` of a dataset.
 
     Raises:
-        InputError: no such dataset, or another schema.
+        InputError: no such dataset, a damaged one, or another schema.
     """
     path = folder / JSON_NAME
     if not path.is_file():
         raise InputError(f"{folder} is not a dataset: it has no {JSON_NAME}; make one with `biohuman-labels --help`")
-    info = json.loads(path.read_text())
+    try:
+        info = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}): make the dataset again") from None
     if info.get("schema") != schema:
         raise InputError(f"{folder} holds {info.get('schema')!r}, wanted {schema!r}")
     return info

@@ -69,6 +69,11 @@ class Take:
         return len(self.ray)
 
     @property
+    def is_even(self) -> bool:
+        """Whether its pictures are 1/30 s apart."""
+        return bool(np.allclose(np.diff(self.time_s), 1 / FPS, atol=1e-3))
+
+    @property
     def gravity_cam(self) -> Tensor:
         """Direction of gravity (T, 3) in camera axes."""
         return -self.R_cam_world[:, :, 1]

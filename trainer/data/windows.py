@@ -9,6 +9,7 @@ from realtime.body.rotations import from_axis_angle
 from realtime.body.skeleton import UPPER_BODY
 
 from ..nets.geometry import (
+    HIPS,
     from_rot6d_cols,
     global_from_local,
     joints_from_global,
@@ -208,7 +209,7 @@ class WindowSource:
         return {
             "ray": ray + self._image_box[w.rows] * box[..., None, None],
             "visibility": take["visibility"],
-            "landmarks_m": ideal - ideal[:, :, [23, 24]].mean(2, keepdim=True) + self._landmarks_m[w.rows],
+            "landmarks_m": ideal - ideal[:, :, HIPS].mean(2, keepdim=True) + self._landmarks_m[w.rows],
             "detected": take["detected"],
             "R_local": R,
             "root_m": root_m,

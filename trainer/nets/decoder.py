@@ -11,6 +11,7 @@ from realtime.body.muscles import MUSCLE_COUNT
 from realtime.body.skeleton import JOINT_COUNT
 
 from .geometry import (
+    HIPS,
     from_rot6d_cols,
     joints_from_global,
     landmarks_from_body,
@@ -24,12 +25,11 @@ from .observation import Observation
 Tensor = torch.Tensor
 
 #: Bones that share one length factor: left and right alike.
-BONE_GROUP = [0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 9, 10, 11, 11, 12, 12, 13, 13, 14, 14]
+BONE_GROUP = torch.tensor([0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 9, 10, 11, 11, 12, 12, 13, 13, 14, 14])
 BONE_GROUPS = 15
 ACTIVATION_HIDDEN = MISSES_HIDDEN = 256
 FIRST = 6 * JOINT_COUNT + BONE_GROUPS  # what the first body is made of: rotations and bones
 MISSES = (2 + 3) * LANDMARK_COUNT
-HIPS = [23, 24]
 POSE = 6 * (JOINT_COUNT - 1) + 3  # local rotations of all joints but the pelvis, and gravity in the pelvis
 SPLIT = {
     "rotation": 6 * JOINT_COUNT,

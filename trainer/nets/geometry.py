@@ -11,8 +11,9 @@ from realtime.body.skeleton import JOINT_COUNT, PARENTS
 
 Tensor = torch.Tensor
 
-LIMB_LANDMARKS = [landmark for landmark, _ in LIMB_POINTS]
-_PARENT = [max(p, 0) for p in PARENTS]
+HIPS = torch.tensor([23, 24])  # landmarks; what the front end's 3D points are about is their middle
+LIMB_LANDMARKS = torch.tensor([landmark for landmark, _ in LIMB_POINTS])
+_PARENT = torch.tensor([max(p, 0) for p in PARENTS])
 
 
 def _chains() -> Tensor:
@@ -39,9 +40,9 @@ def _depths() -> list[tuple[list[int], list[int]]]:
 _DEPTHS = _depths()
 
 
-def pick(x: Tensor, indices: list[int], dim: int) -> Tensor:
-    """Entries of one axis, by one Gather node (a list in brackets would become three)."""
-    return x.index_select(dim, torch.tensor(indices, device=x.device))
+def pick(x: Tensor, indices: Tensor, dim: int) -> Tensor:
+    """Entries of one axis, by one Gather node (indices in brackets would become three)."""
+    return x.index_select(dim, indices.to(x.device))
 
 
 def unit(v: Tensor) -> Tensor:
@@ -65,7 +66,7 @@ def cross(a: Tensor, b: Tensor) -> Tensor:
     return pick(a, _YZX, -1) * pick(b, _ZXY, -1) - pick(a, _ZXY, -1) * pick(b, _YZX, -1)
 
 
-_YZX, _ZXY = [1, 2, 0], [2, 0, 1]
+_YZX, _ZXY = torch.tensor([1, 2, 0]), torch.tensor([2, 0, 1])
 
 #: v @ CROSS is the matrix of "v x", flattened.
 CROSS = torch.zeros(3, 9)
@@ -117,6 +118,10 @@ _LEVELS = (
 )
 _ORDER = (0, 3, 6, 9, 15, 1, 2, 16, 17, 4, 5, 18, 19, 7, 8, 20, 21)  # order in which the joints are made
 _TAKEN_FROM = {10: 7, 11: 8, 12: 9, 13: 9, 14: 9, 22: 20, 23: 21}  # joints without a landmark of their own
+_MADE_AT = {joint: k for k, joint in enumerate(_ORDER)}
+_PARENT_AT = [torch.tensor([_MADE_AT[p] for _, p, *_ in level]) for level in _LEVELS]
+_STARTS, _ENDS, _END_JOINTS = ([torch.tensor([row[k] for row in level]) for level in _LEVELS] for k in (2, 3, 4))
+_ALL_AT = torch.tensor([_MADE_AT[_TAKEN_FROM.get(j, j)] for j in range(JOINT_COUNT)])
 
 
 def closed_form_pose(w: Tensor, offsets_m: Tensor) -> Tensor:
@@ -133,13 +138,12 @@ def closed_form_pose(w: Tensor, offsets_m: Tensor) -> Tensor:
     p6, c6 = to_rot6d_cols(pelvis), to_rot6d_cols(chest)
     spine = from_rot6d_cols(torch.stack([2 * p6 + c6, p6 + 2 * c6], dim=-2))
     made = torch.cat([torch.stack([pelvis], -3), spine, torch.stack([chest, head], -3)], dim=-3)
-    at = {joint: k for k, joint in enumerate(_ORDER)}
-    for level in _LEVELS:
-        parent = pick(made, [at[p] for _, p, *_ in level], -3)
-        rest = pick(offsets_m, [end for *_, end in level], -2)
-        aim = pick(w, [b for *_, b, _ in level], -2) - pick(w, [a for _, _, a, _, _ in level], -2)
+    for parent_at, start, end, end_joint in zip(_PARENT_AT, _STARTS, _ENDS, _END_JOINTS, strict=True):
+        parent = pick(made, parent_at, -3)
+        rest = pick(offsets_m, end_joint, -2)
+        aim = pick(w, end, -2) - pick(w, start, -2)
         made = torch.cat([made, least_rotation((parent @ rest[..., None])[..., 0], aim) @ parent], dim=-3)
-    return pick(made, [at[_TAKEN_FROM.get(j, j)] for j in range(JOINT_COUNT)], -3)
+    return pick(made, _ALL_AT, -3)
 
 
 def aim_camera(centre: Tensor) -> Tensor:
@@ -171,8 +175,8 @@ def landmarks_from_body(joints: Tensor, G: Tensor, carried_offsets_m: Tensor, si
 
 
 #: Each landmark rides on one joint's position and one joint's rotation.
-LANDMARK_POSITION = [15] * 11 + [16, 17, 18, 19, 20, 21] + [20, 21] * 3 + [1, 2, 4, 5, 7, 8, 7, 8, 10, 11]
-LANDMARK_ROTATION = [15] * 11 + [13, 14, 18, 19, 20, 21] + [20, 21] * 3 + [0, 0, 4, 5, 7, 8, 7, 8, 7, 8]
+LANDMARK_POSITION = torch.tensor([15] * 11 + [16, 17, 18, 19, 20, 21] + [20, 21] * 3 + [1, 2, 4, 5, 7, 8, 7, 8, 10, 11])
+LANDMARK_ROTATION = torch.tensor([15] * 11 + [13, 14, 18, 19, 20, 21] + [20, 21] * 3 + [0, 0, 4, 5, 7, 8, 7, 8, 7, 8])
 assert len(LANDMARK_POSITION) == len(LANDMARK_ROTATION) == LANDMARK_COUNT
 
 

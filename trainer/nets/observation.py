@@ -9,6 +9,7 @@ from realtime.body.landmarks import LANDMARK_COUNT
 from realtime.body.skeleton import JOINT_COUNT, rest_offsets_m
 
 from .geometry import (
+    HIPS,
     aim_camera,
     closed_form_pose,
     joints_from_global,
@@ -59,7 +60,7 @@ class Observer(nn.Module):
         G = torch.diag(torch.tensor([1.0, -1.0, -1.0])).expand(JOINT_COUNT, 3, 3)
         joints = joints_from_global(G, self.rest_offsets_m)
         points = landmarks_from_body(joints, G, self.carried_offsets_m, torch.tensor(1.0))
-        return points - points[[23, 24]].mean(0)
+        return points - points[HIPS].mean(0)
 
     def forward(
         self,

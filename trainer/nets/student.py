@@ -1,4 +1,4 @@
-"""The live network: causal, sliding-window attention over the last second or so, state in a ring."""
+"""The live network: causal attention, each layer over the last pictures (a sliding window), state in a ring."""
 
 from dataclasses import dataclass
 
