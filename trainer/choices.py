@@ -3,10 +3,24 @@
 import difflib
 import json
 import math
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any
 
 from realtime.body.errors import InputError
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a number may be, where that is not 1 or more of a whole one, 0 or more of another: `Annotated[int, Range(3)]`."""
+
+    least: float
+    most: float = math.inf
+
+    def __str__(self) -> str:
+        return f"{self.least:g} or more" if self.most == math.inf else f"a share, {self.least:g} to {self.most:g}"
+
+
+Share = Annotated[float, Range(0, 1)]
 
 
 def chosen(configs: dict[str, Any], choices: list[str]) -> dict[str, Any]:
@@ -18,7 +32,7 @@ def chosen(configs: dict[str, Any], choices: list[str]) -> dict[str, Any]:
     defaults = {
         f"{name}.{field.name}": getattr(config, field.name) for name, config in configs.items() for field in fields(config)
     }
-    made = dict(configs)
+    changes: dict[str, dict[str, Any]] = {name: {} for name in configs}
     for choice in choices:
         key, equals, text = choice.partition("=")
         if key in defaults and not equals:
@@ -28,41 +42,23 @@ def chosen(configs: dict[str, Any], choices: list[str]) -> dict[str, Any]:
             hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(sorted(defaults))}"
             raise InputError(f"no choice {choice!r}: give NAME=VALUE{hint}")
         name, _, field = key.partition(".")
-        made[name] = replace(made[name], **{field: _value(key, text, defaults[key])})
-    _check(made)
+        changes[name][field] = _value(key, text, defaults[key])
+    made = {name: replace(config, **changes[name]) for name, config in configs.items()}
+    for name, config in made.items():
+        _check(name, config)
     return made
 
 
-def _check(made: dict[str, Any]) -> None:
-    """Every choice, by default or not, is one that something can be trained with."""
-    for name, config in made.items():
-        for field in fields(config):
-            value, key = getattr(config, field.name), f"{name}.{field.name}"
-            least = 0 if key == "train.seed" or isinstance(value, float) else 1
-            if isinstance(value, int | float) and not isinstance(value, bool) and not (math.isfinite(value) and value >= least):
-                raise InputError(f"{key} is {least} or more, got {value}")
-            if key in SHARES and value > 1:
-                raise InputError(f"{key} is a share, 0 to 1, got {value}")
-    net, windows = made.get("net"), made.get("windows")
-    if net is not None and net.width % net.heads:
-        raise InputError(f"net.width is a multiple of net.heads, got {net.width} and {net.heads}")
-    if windows is not None and windows.frames < FEWEST_FRAMES:
-        raise InputError(f"windows.frames is {FEWEST_FRAMES} or more, for accelerations, got {windows.frames}")
-    for d in getattr(net, "deltas", ()):
-        if type(d) is not int or d == 0 or (windows is not None and abs(d) >= windows.frames):
-            raise InputError(f"net.deltas are numbers of frames before (-) or after, fewer than windows.frames, got {d!r}")
-    if net is not None and not getattr(net, "deltas", True):
-        raise InputError("net.deltas names one number of frames or more")
-
-
-#: Choices that are probabilities.
-SHARES = {
-    "net.dropout",
-    "train.average",
-    *(f"windows.{name}" for name in ("bank", "compose", "bend", "lost", "first_step_unknown", "drop_landmarks_3d")),
-    *(f"windows.{name}" for name in ("gravity_known", "height_known")),
-}
-FEWEST_FRAMES = 3
+def _check(name: str, config: Any) -> None:
+    """Every number, by default or not, is in its range."""
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        said = [r for r in getattr(field.type, "__metadata__", ()) if isinstance(r, Range)]
+        range_ = said[0] if said else Range(1) if isinstance(value, int) else Range(0)
+        if not (math.isfinite(value) and range_.least <= value <= range_.most):
+            raise InputError(f"{name}.{field.name} is {range_}, got {value}")
 
 
 def _value(key: str, text: str, default: Any) -> Any:

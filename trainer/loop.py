@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import torch.nn as nn
@@ -18,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from realtime.body.errors import InputError, OutputError
 from realtime.body.files import write_whole
 
+from .choices import Range, Share
 from .muon import Muon
 from .progress import progress
 
@@ -32,13 +34,13 @@ STEPS_DONE = "steps_done"  # in run.json once a run is finished
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     steps: int = 8000
-    seed: int = 0
+    seed: Annotated[int, Range(0)] = 0
     adamw: float = 2e-3  # inlet, heads, norms, biases
     muon: float = 0.02  # the blocks' matrices
     weight_decay: float = 0.01
     warm_up: int = 50
     clip: float = 1.0
-    average: float = 0.999  # decay of the averaged weights, which are what is evaluated and exported
+    average: Share = 0.999  # decay of the averaged weights, which are what is evaluated and exported
     checkpoint_every: int = 500
     threads: int = 1
     compile: bool = False  # network and losses by torch.compile: minutes at first, then steps a quarter shorter; needs g++

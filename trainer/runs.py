@@ -102,7 +102,13 @@ def train_teacher(
     config: TrainConfig,
     start: Path | None = None,
 ) -> dict:
-    """The offline network, on labels; from the weights of the run `start` if there is one."""
+    """The offline network, on labels; from the weights of the run `start` if there is one.
+
+    Raises:
+        InputError: a window is too short to hold the frames before and after that the network is to tell.
+    """
+    if max(abs(d) for d in net_config.deltas) >= windows.frames:
+        raise InputError(f"net.deltas are fewer frames than windows.frames, got {list(net_config.deltas)} and {windows.frames}")
     torch.manual_seed(config.seed)
     net = Teacher(net_config, data.activation_mean, data.carried_offsets_m)
     begun = _begin(net, start, "teacher", asdict(net_config), data)

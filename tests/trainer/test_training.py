@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from realtime.body.errors import InputError
 from realtime.body.muscles import muscle_index
 from realtime.body.skeleton import rest_offsets_m
 from simlabels.dataset import LABELS, PAIRS, DatasetWriter
-from trainer.choices import SHARES, chosen
 from trainer.cli import main
 from trainer.data.bank import body_of, fit_carried_offsets
 from trainer.data.takes import load_clips, load_takes
@@ -20,7 +18,6 @@ from trainer.data.windows import BENT, WindowConfig, WindowSource
 from trainer.evaluate import image_error_pct, load_split, naive_rows, score
 from trainer.loop import CHECKPOINT, RUN_JSON, STEPS_DONE, TrainConfig
 from trainer.nets.geometry import LANDMARK_POSITION, geodesic_rad, global_from_local, joints_from_global, landmarks_from_body
-from trainer.nets.teacher import TeacherConfig
 from trainer.runs import TrainingData, load_run
 from trainer.streaming import OnnxStudent
 
@@ -454,6 +451,7 @@ def _with_checkpoints_every(n, init):
         (["teacher", "--data", "{data}", "--out", "{tmp}/run", "--steps", "-5"], "train.steps is 1 or more, got -5"),
         (["teacher", "--data", "{data}", "--out", "{tmp}/run", "--seed", "-1"], "train.seed is 0 or more"),
         (["teacher", "--data", "{data}", "--out", "{tmp}/run", "--threads", "0"], "train.threads is 1 or more"),
+        (["teacher", "--data", "{data}", "--out", "{tmp}/run", "--set", "net.deltas=[16]"], "fewer frames than windows.frames"),
         (["teacher", "--data", "{data}", "--out", "{data}/labels/dataset.json"], "cannot be made"),
         (["export", "{runs}/student", "--out", "{tmp}"], "is a folder; give --out the name of a file"),
         (["export", "{runs}/student", "--out", "{data}/labels/dataset.json/x.onnx"], "cannot be made"),
@@ -480,58 +478,3 @@ def test_the_mean_skeleton_is_that_of_the_training_people(data, tmp_path):
     rows = [line.split(",") for line in out.read_text().splitlines() if not line.startswith(("#", "joint"))]
     written = np.array([[float(x) for x in row[1:]] for row in rows])
     np.testing.assert_allclose(written, rest_offsets_m(), atol=2e-4)  # the people of these tests have the mean skeleton
-
-
-# ---- choices
-@dataclass(frozen=True)
-class Oven:
-    degrees: float = 180.0
-    minutes: int = 20
-    fan: bool = False
-    racks: tuple[int, ...] = (1, 2)
-
-
-def test_choices_are_made_by_name():
-    made = chosen({"oven": Oven(), "other": Oven()}, ["oven.degrees=200", "oven.fan=true", "oven.racks=[3]"])
-    assert made == {"oven": Oven(200.0, 20, True, (3,)), "other": Oven()}
-    assert type(made["oven"].degrees) is float
-
-
-@pytest.mark.parametrize(
-    ("choice", "says"),
-    [
-        ("oven.degreees=3", "did you mean oven.degrees"),
-        ("oven.fan", "give oven.fan=VALUE"),
-        ("oven.degrees=NaN", "oven.degrees is 0 or more, got nan"),
-        ("oven.minutes=0", "oven.minutes is 1 or more, got 0"),
-        ("oven.minutes=2.5", "is 20 by default"),
-        ("oven.fan=1", "is false by default"),
-        ("oven.degrees=hot", "is 180.0 by default"),
-    ],
-)
-def test_choices_that_cannot_be(choice, says):
-    with pytest.raises(InputError, match=says):
-        chosen({"oven": Oven()}, [choice])
-
-
-@pytest.mark.parametrize(
-    ("choice", "says"),
-    [
-        ("net.width=30", "multiple of net.heads"),
-        ("net.deltas=[16]", "fewer than windows.frames"),
-        ('net.deltas=["a"]', "numbers of frames"),
-        ("net.deltas=[]", "one number of frames or more"),
-        ("windows.frames=2", "3 or more"),
-        ("windows.bank=2.0", "is a share"),
-        ("train.average=1.5", "is a share"),
-    ],
-)
-def test_choices_that_nothing_can_be_trained_with(choice, says):
-    with pytest.raises(InputError, match=says):
-        chosen({"net": TeacherConfig(), "windows": WindowConfig(), "train": TrainConfig()}, [choice])
-
-
-def test_shares_are_choices_that_there_are():
-    assert {key.split(".")[1] for key in SHARES} <= {
-        field.name for config in (TeacherConfig, WindowConfig, TrainConfig) for field in fields(config)
-    }

@@ -1,6 +1,7 @@
 """Training windows: real pairs, and new motion that stands where a pair stood and carries that pair's front-end errors."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ import torch
 from realtime.body.rotations import from_axis_angle
 from realtime.body.skeleton import UPPER_BODY
 
+from ..choices import Range, Share
 from ..nets.geometry import (
     HIPS,
     from_rot6d_cols,
@@ -33,18 +35,18 @@ _OF_CLIPS = ("R_local", "pelvis_m", "velocity_m_s", "contact", "grf_BW", "activa
 
 @dataclass(frozen=True, kw_only=True)
 class WindowConfig:
-    frames: int = 16
+    frames: Annotated[int, Range(3)] = 16  # accelerations want three
     batch: int = 48
-    bank: float = 0.5  # share of windows with new motion and borrowed errors; the rest are pairs
-    compose: float = 0.3  # share of those whose upper body comes from another clip (pose only, no dynamics)
-    bend: float = 0.5  # share of those whose joints are bent a little otherwise (pose only)
+    bank: Share = 0.5  # share of windows with new motion and borrowed errors; the rest are pairs
+    compose: Share = 0.3  # share of those whose upper body comes from another clip (pose only, no dynamics)
+    bend: Share = 0.5  # share of those whose joints are bent a little otherwise (pose only)
     bend_deg: float = 12.0  # standard deviation about each axis, of limbs and head
-    lost: float = 0.2  # weight of pictures in which the front end has not found the person
-    first_step_unknown: float = 0.5  # share of windows that begin as a session does: no picture before the first
-    drop_landmarks_3d: float = 0.2  # share of windows without the front end's 3D points
-    gravity_known: float = 0.6
+    lost: Share = 0.2  # weight of pictures in which the front end has not found the person
+    first_step_unknown: Share = 0.5  # share of windows that begin as a session does: no picture before the first
+    drop_landmarks_3d: Share = 0.2  # share of windows without the front end's 3D points
+    gravity_known: Share = 0.6
     gravity_error_deg: float = 3.0  # standard deviation about each of two axes
-    height_known: float = 0.35
+    height_known: Share = 0.35
     focal_error: float = 0.05  # standard deviation of log focal length
     roll_rad: float = 0.1  # camera turned about its axis: exact for everything
 

@@ -12,6 +12,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from realtime.body.errors import InputError
+
 Tensor = torch.Tensor
 
 MAX_AGE_S = 4.0
@@ -43,6 +45,12 @@ class AgeBias(nn.Module):
     def forward(self, ages: Ages) -> Tensor:
         bias = self.linear(ages.basis)
         return torch.where(ages.near, bias, torch.full_like(bias, MASKED))
+
+
+def check_heads(width: int, heads: int) -> None:
+    """Raises InputError if the heads cannot share the width."""
+    if heads < 1 or width % heads:
+        raise InputError(f"net.width is a multiple of net.heads, got {width} and {heads}")
 
 
 class Block(nn.Module):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn as nn
 
-from .attention import Ages, Block, window_ages
+from ..choices import Share
+from .attention import Ages, Block, check_heads, window_ages
 from .decoder import Body, Decoder
 from .observation import FEATURES, Observer
 
@@ -18,7 +19,10 @@ class StudentConfig:
     heads: int = 4
     layers: int = 4
     window: int = 16  # frames a layer looks back, itself included
-    dropout: float = 0.05
+    dropout: Share = 0.05
+
+    def __post_init__(self) -> None:
+        check_heads(self.width, self.heads)
 
 
 class Student(nn.Module):

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import torch
 import torch.nn as nn
 
+from realtime.body.errors import InputError
 from realtime.body.skeleton import JOINT_COUNT
 
-from .attention import Ages, Block, window_ages
+from ..choices import Share
+from .attention import Ages, Block, check_heads, window_ages
 from .decoder import Body, Decoder
 from .geometry import from_rot6d_cols, joints_from_global, to_rot6d_cols
 from .observation import FEATURES, Observer
@@ -28,8 +30,13 @@ class TeacherConfig:
     heads: int = 4
     layers: int = 3
     window: int = 16  # frames it looks back, and ahead
-    dropout: float = 0.05
+    dropout: Share = 0.05
     deltas: tuple[int, ...] = (-5, 5)  # frames; HMMR's
+
+    def __post_init__(self) -> None:
+        check_heads(self.width, self.heads)
+        if not self.deltas or not all(type(d) is int and d for d in self.deltas):
+            raise InputError(f"net.deltas are numbers of frames before (-) or after, one or more, got {list(self.deltas)}")
 
 
 class TeacherOutput(NamedTuple):
