@@ -1,9 +1,9 @@
 """`biohuman snapshot`: one picture of a tracked video, the skeleton over the frame, muscle groups beside it."""
 
-import os
 from pathlib import Path
 
 from .body.errors import InputError, OutputError
+from .body.files import write_whole
 from .body.frames import State
 from .capture import open_source
 from .capture.opencv import load_cv2
@@ -57,10 +57,4 @@ def write_picture(out: Path, image_bgr) -> None:
     """Whole or not at all."""
     ok, data = load_cv2().imencode(out.suffix, image_bgr)
     assert ok
-    part = out.with_name(f".{out.name}.part")
-    try:
-        part.write_bytes(data.tobytes())
-        os.replace(part, out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{out} cannot be written: {error.strerror or error}") from None
+    write_whole(out, lambda part: part.write_bytes(data.tobytes()))

@@ -76,7 +76,11 @@ def image_error_pct(take: Take, joints_m: Tensor) -> Tensor:
 
 
 def load_split(data: Path, split: str, held_out: Sequence[str] = ()) -> tuple[TestSet, list[Take], list[Clip]]:
-    """The takes of a split, or of training subjects held out, and the training takes and clips that naive rows are fitted on."""
+    """The takes of a split, or of training subjects held out, and the training takes and clips that naive rows are fitted on.
+
+    Raises:
+        InputError: there are no takes to judge on or to fit on, or no such subject.
+    """
     check_labels(data / "labels", data / "video")
     clips = load_clips(data / "labels")
     every = load_takes(data / "video", clips)
@@ -89,11 +93,10 @@ def load_split(data: Path, split: str, held_out: Sequence[str] = ()) -> tuple[Te
     if not test:
         raise InputError(f"{data / 'video'} has no takes of {', '.join(held_out) or f'the split {split!r}'}")
     train_clips = {c.name: c for c in clips.values() if c.split == "train" and c.subject not in held_out}
-    return (
-        TestSet(takes=test, left_out=sorted(wanted - {t.name for t in test})),
-        [t for t in takes if t.split == "train" and train_clips.keys() >= {t.clip, t.upper_clip or t.clip}],
-        list(train_clips.values()),
-    )
+    train_takes = [t for t in takes if t.split == "train" and train_clips.keys() >= {t.clip, t.upper_clip or t.clip}]
+    if not train_takes:
+        raise InputError(f"{data / 'video'} has no other training takes, which rows without a network are fitted on: film some")
+    return TestSet(takes=test, left_out=sorted(wanted - {t.name for t in test})), train_takes, list(train_clips.values())
 
 
 def batch_of(take: Take, told: Told) -> dict[str, Tensor]:

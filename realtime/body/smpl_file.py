@@ -5,13 +5,13 @@ pose directions x (local rotations - identity), carried along by the joints with
 T-pose, Y up, facing +Z.
 """
 
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from .errors import InputError, OutputError
+from .errors import InputError
+from .files import write_whole
 from .plain_npz import read_npz
 from .skeleton import JOINT_COUNT, PARENTS
 
@@ -80,15 +80,12 @@ def write_smpl_body(path: Path, body: SmplBody) -> None:
     """
     arrays = {f.name: np.asarray(getattr(body, f.name)) for f in fields(body)}
     arrays |= {"schema": np.array(SCHEMA), "parents": np.array(PARENTS, np.int32)}
-    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:  # a file, as savez would add a suffix to a name
             np.savez(file, allow_pickle=False, **arrays)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another --out") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_whole(path, write)
 
 
 def read_smpl_body(path: Path) -> SmplBody:

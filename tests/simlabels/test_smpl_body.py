@@ -187,7 +187,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert read_smpl_body(out).gender == "male"
     assert cli.main(["smpl-body", str(tmp_path / "model.pkl"), "--out", str(out)]) == 2
     assert capsys.readouterr().err.startswith(f"biohuman-labels: {tmp_path / 'model.pkl'} is a pickle")
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be written"):
         convert_smpl_body(model, tmp_path / "nowhere" / "body.npz")
     monkeypatch.setattr(smpl_body, "find_spec", lambda name: None)
     with pytest.raises(BioHumanError, match=r"smplx is not installed.*biohuman-live\[body\]"):

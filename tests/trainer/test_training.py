@@ -382,6 +382,11 @@ def test_only_training_subjects_are_held_out(data):
         load_split(data, "test", ["test"])
 
 
+def test_rows_without_a_network_are_fitted_on_others(two_subjects):
+    with pytest.raises(InputError, match="no other training takes"):
+        load_split(two_subjects, "test", ["anna", "ben"])
+
+
 def test_accelerations_and_delays_are_of_even_takes(data):
     test, takes, clips = load_split(data, "test")
     rows = naive_rows(test, takes, clips)
