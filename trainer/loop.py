@@ -43,7 +43,7 @@ class TrainConfig:
     average: Share = 0.999  # decay of the averaged weights, which are what is evaluated and exported
     checkpoint_every: int = 500
     threads: int = 1
-    compile: bool = False  # network and losses by torch.compile: minutes at first, then steps a quarter shorter; needs g++
+    compile: bool = False  # network and losses by torch.compile: minutes at first, then steps a seventh shorter; needs g++
 
 
 class Averaged:

@@ -18,7 +18,7 @@ def add_video(commands) -> None:
         help="labelled motion performed by drawn people and seen by the tracker's own front end, to a paired dataset",
         description="Films a label dataset: random people, clothes, places, light and cameras, and MediaPipe over every picture exactly "
         "as the tracker runs it. Training clips are gone through until there are --frames of them; the clips of other splits are filmed "
-        "whole by each of --views cameras. Pictures are dropped. Needs no GPU; some 70,000 frames an hour and core.",
+        "whole by each of --views cameras. Pictures are dropped. Needs no GPU; some 80,000 frames an hour and core.",
         epilog="examples:\n"
         "  biohuman-labels video ~/biohuman-data/labels --out ~/biohuman-data/video --jobs 2\n"
         "  biohuman-labels video labels --out sheet --clips 07_01 --frames 79 --keep-video\n",
