@@ -1,4 +1,4 @@
-"""The student's graph in mixed precision: its wide matrix products in half, everything else in single.
+"""The student's graph in mixed precision: wide matrix products in half, but those that geometry is read off; all else in single.
 
 Nothing of this file needs a card. Half precision saves most where the weights are, and Turing (SM75) has no other matrix
 product. But ages, geometry and kinematics must stay single: half a float has 11 bits, which is 2 mm at 4 m, and each bone
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("mixed", "fp32")
 
-#: A product that sums over at least so many numbers is a layer or queries times keys (32 and more), over fewer geometry, ages (3 to 24)
-#: or shares of attention times values (as many as frames are looked back on), which are told by the softmax.
+#: A product that sums over at least so many numbers is a layer, over fewer geometry or ages (3 to 24); those of attention (queries
+#: times keys, shares times values) may have any width and are told by the softmax.
 WIDE = 32
+
+#: What may lie between queries times keys and the softmax.
+_ELEMENTWISE = ("Add", "Sub", "Mul", "Div", "Where")
+
+#: Attributes of a Gemm that is x @ W^T + bias; ONNX's defaults but for transB.
+_LAYER = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}
 
 #: So many written-out products in a row, then a cut. The library fuses a chain into one kernel that computes each product again for
 #: each of its uses: without cuts the student takes 320 s and 590 MB for one card, with one after every second product 4 s and 20 MB.
@@ -30,10 +36,11 @@ CHAIN = 2
 
 
 def to_mixed(name: str, model: "ModelProto") -> "ModelProto":
-    """A copy of `model` with wide products in half precision; inputs, outputs and metadata are as before.
+    """A copy of `model` with wide products in half precision, save for the layers that geometry is read off: these are written out
+    in single. Inputs, outputs and metadata are as before.
 
     Raises:
-        ModelError: shapes that cannot be inferred, or weights beyond the range of half precision.
+        ModelError: shapes that cannot be inferred, a layer that is not x @ W^T + bias, or weights beyond the range of half precision.
     """
     import onnx
 
@@ -42,7 +49,7 @@ def to_mixed(name: str, model: "ModelProto") -> "ModelProto":
     shapes = _shapes(mixed)
     weights = {w.name: w for w in mixed.graph.initializer}
     halves = _stored_in_half(mixed, weights)  # single tensor -> its copy in half
-    wide = _wide_products(name, mixed, shapes)
+    wide = _wide_products(name, mixed, shapes, {*weights, *halves})
     laying = _layers_into_geometry(mixed, wide)
     nodes: list[NodeProto] = []
     chained: dict[str, int] = {}  # tensor -> written-out products in a row that it comes from
@@ -69,8 +76,9 @@ def to_mixed(name: str, model: "ModelProto") -> "ModelProto":
     return mixed
 
 
-def _wide_products(name: str, model: "ModelProto", shapes: dict[str, list[int]]) -> set[str]:
+def _wide_products(name: str, model: "ModelProto", shapes: dict[str, list[int]], weights: set[str]) -> set[str]:
     """Results of layers and attention."""
+    scores = _attention_scores(model, weights)
     attention = {o for node in model.graph.node if node.op_type == "Softmax" for o in node.output}
     wide = set()
     for node in model.graph.node:
@@ -80,9 +88,42 @@ def _wide_products(name: str, model: "ModelProto", shapes: dict[str, list[int]])
                 raise ModelError(
                     f"{name}: the shapes at {node.name} ({node.op_type}) cannot be inferred; export it with fixed shapes"
                 )
-            if a[-1] >= WIDE or node.input[0] in attention:
+            if a[-1] >= WIDE or node.input[0] in attention or node.output[0] in scores:
+                _check_layer(name, node)
                 wide.add(node.output[0])
     return wide
+
+
+def _attention_scores(model: "ModelProto", weights: set[str]) -> set[str]:
+    """Results of queries times keys, however narrow: what a softmax is taken of, also with a mask or ages added.
+
+    Ages go into the same softmax, but they are multiplied by a weight.
+    """
+    made_by = {o: node for node in model.graph.node for o in node.output}
+    to_do = [i for node in model.graph.node if node.op_type == "Softmax" for i in node.input]
+    scores = set()
+    while to_do:
+        tensor = to_do.pop()
+        node = made_by.get(tensor)
+        if node is None:
+            continue
+        if node.op_type == "MatMul" and weights.isdisjoint(node.input):
+            scores.add(tensor)
+        elif node.op_type in _ELEMENTWISE:
+            to_do += node.input
+    return scores
+
+
+def _check_layer(name: str, node: "NodeProto") -> None:
+    """Raises ModelError for a Gemm that is not x @ W^T + bias."""
+    from onnx import helper
+
+    does = _LAYER | {"transB": 0} | {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if node.op_type == "Gemm" and (other := [f"{key}={does[key]:g}" for key in _LAYER if does[key] != _LAYER[key]]):
+        raise ModelError(
+            f"{name}: {node.name} (Gemm) should be x @ W^T + bias (transB=1, all else as by default), got {', '.join(other)}; "
+            "export it so, or compile with --precision fp32"
+        )
 
 
 def _layers_into_geometry(model: "ModelProto", wide: set[str]) -> set[str]:
@@ -131,7 +172,8 @@ def _in_half(name: str, node: "NodeProto", weights: dict, halves: dict[str, str]
     from onnx import TensorProto, helper, numpy_helper
 
     nodes = []
-    bias = node.input.pop() if node.op_type == "Gemm" and len(node.input) == 3 else None
+    bias = _bias_of(node)
+    del node.input[2:]
     for i, single in enumerate(node.input):
         if single not in halves:
             halves[single] = half = f"{single}/half"
@@ -147,9 +189,9 @@ def _in_half(name: str, node: "NodeProto", weights: dict, halves: dict[str, str]
     result = node.output[0]
     node.output[0] = f"{result}/half_product"
     nodes.append(node)
-    product = result if bias is None else f"{result}/product"
+    product = f"{result}/product" if bias else result
     nodes.append(helper.make_node("Cast", [node.output[0]], [product], name=f"{result}/single", to=TensorProto.FLOAT))
-    if bias is not None:
+    if bias:
         nodes.append(helper.make_node("Add", [product, bias], [result], name=f"{result}/bias"))
     return nodes
 
@@ -158,14 +200,21 @@ def _layer_written_out(node: "NodeProto", model: "ModelProto") -> list["NodeProt
     """x (1, K) @ W (N, K)^T + bias, in single."""
     from onnx import helper
 
-    x, W, bias = node.input
-    out = node.output[0]
-    turned, product = f"{out}/turned", f"{out}/product"
-    return [
+    x, W = node.input[:2]
+    bias, out = _bias_of(node), node.output[0]
+    turned, product = f"{out}/turned", f"{out}/product" if bias else out
+    nodes = [
         helper.make_node("Transpose", [W], [turned], name=turned, perm=[1, 0]),
         *_written_out(helper.make_node("MatMul", [x, turned], [product]), model),
-        helper.make_node("Add", [product, bias], [out], name=f"{out}/bias"),
     ]
+    if bias:
+        nodes.append(helper.make_node("Add", [product, bias], [out], name=f"{out}/bias"))
+    return nodes
+
+
+def _bias_of(node: "NodeProto") -> str:
+    """The bias of a layer; empty where there is none: the exporter leaves out one that is all zero."""
+    return node.input[2] if len(node.input) > 2 else ""
 
 
 def _written_out(node: "NodeProto", model: "ModelProto", is_cut: bool = False) -> list["NodeProto"]:
@@ -179,7 +228,7 @@ def _written_out(node: "NodeProto", model: "ModelProto", is_cut: bool = False) -
     a, b = node.input
     out = node.output[0]
     names = [f"{out}/{part}" for part in ("a", "b", "terms")]
-    for part, axis in (("a", -1), ("b", -3), ("sum", -2), ("cut", 0)):
+    for part, axis in (("a", -1), ("b", -3), ("sum", -2), *([("cut", 0)] if is_cut else [])):
         model.graph.initializer.append(numpy_helper.from_array(np.array([axis]), f"{out}/{part}_axis"))
     total = f"{out}/uncut" if is_cut else out
     nodes = [

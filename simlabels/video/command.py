@@ -2,12 +2,18 @@
 
 import argparse
 import math
+import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from realtime.body.errors import InputError
 
 from ..options import add_workers, cluster_of
+
+if TYPE_CHECKING:
+    from .film_job import Filming
+    from .make import Summary
 
 
 def add_video(commands) -> None:
@@ -55,15 +61,9 @@ def run_video(args: argparse.Namespace) -> int:
     need(("moderngl", "scipy", "pyarrow"), "labels,video")
     from ..progress import ItemProgress
     from .contact_sheet import ContactSheet
-    from .film_job import Filming
     from .make import make_video, ray_workers
 
-    filming = Filming(
-        size_px=_size_px(args.size),
-        shadow=not args.no_shadow,
-        plain=args.plain,
-        video_folder=args.out.absolute() / "video" if args.keep_video else None,
-    )
+    filming = _filming(args)
     for name in ("frames", "views", "seconds", "jobs"):
         if not 0 < getattr(args, name) < math.inf:
             raise InputError(f"--{name} should be positive, got {getattr(args, name):g}")
@@ -98,20 +98,36 @@ def run_video(args: argparse.Namespace) -> int:
             on_take=on_take,
         )
     sheet.write()
+    _tell(summary, args.out, filming)
+    return 1 if summary.skipped or summary.without_film else 0
+
+
+def _filming(args: argparse.Namespace) -> "Filming":
+    from .film_job import Filming
+
+    return Filming(
+        size_px=_size_px(args.size),
+        shadow=not args.no_shadow,
+        plain=args.plain,
+        video_folder=args.out.absolute() / "video" if args.keep_video else None,
+    )
+
+
+def _tell(summary: "Summary", out: Path, filming: "Filming") -> None:
     share = 100 * summary.detected / max(summary.frames, 1)
     print(f"{summary.takes} takes, {summary.frames} frames, a person detected in {share:.1f} %")
-    print(f"written to {args.out}")
+    print(f"written to {out}")
     if summary.without_film:
         print(
             f"biohuman-labels: {len(summary.without_film)} films are not in {filming.video_folder}, such as "
             f"{summary.without_film[0]}.mp4; the same command makes them, on a cluster if all its machines see that folder",
             file=sys.stderr,
         )
-    return 1 if summary.skipped or summary.without_film else 0
 
 
 def _size_px(text: str) -> tuple[int, int]:
-    width, cross, height = text.partition("x")
-    if not (cross and width.isdigit() and height.isdigit() and 64 <= int(width) <= 4096 and 64 <= int(height) <= 4096):
+    found = re.fullmatch("([0-9]{2,4})x([0-9]{2,4})", text)
+    width, height = map(int, found.groups()) if found else (0, 0)
+    if not (64 <= width <= 4096 and 64 <= height <= 4096):
         raise InputError(f"--size should be WIDTHxHEIGHT, 64 to 4096 px each, such as 640x480; got {text!r}")
-    return int(width), int(height)
+    return width, height

@@ -22,7 +22,7 @@ class ContactSheet:
         self._is_resumed = kept > takes / 2 and self._path.is_file()
 
     def add(self, filmed) -> None:
-        """The picture of a `make.Filmed`, if it is its turn. A full sheet is thinned to its half, and later ones come half as often."""
+        """The picture of a `film_job.Filmed`, if it is its turn. A full sheet is thinned to its half, and later ones come half as often."""
         if filmed.thumbnail is None:
             return
         self._count += 1

@@ -65,10 +65,10 @@ def make_video(
         OutputError: `out` holds something else or cannot be written.
     """
     filming = filming or Filming()
-    bodies = (bodies or bodies_path()).absolute()
-    load_bodies(bodies, notify=notify)  # made here if need be, not by every process
     chosen = _choose(list_label_clips(labels), clips, splits)
     plan = plan_takes(chosen, frames=frames, views=views, seed=seed, seconds=seconds)
+    bodies = (bodies or bodies_path()).absolute()
+    load_bodies(bodies, notify=notify)  # made here if need be, which takes minutes, not by every process
     writer = DatasetWriter(out, PAIRS, _settings(labels, filming, bodies, frames, views, seed, seconds, clips, splits))
     kept = writer.done
     # A take in a whole shard whose film is wanted and not there is filmed again for its film alone.
@@ -88,18 +88,9 @@ def make_video(
     rows = writer.rows
     if not rows:
         raise InputError(f"no take could be filmed; the first: {next(iter(skipped.values()))}")
-    counts = {
-        split: _count([row for row in rows if row["split"] == split]) for split in dict.fromkeys(r["split"] for r in rows)
-    }
-    subjects = {split: sorted({row["subject"] for row in rows if row["split"] == split}) for split in counts}
-    writer.finish({"counts": counts, "subjects": subjects, "skipped": skipped})
-    return Summary(
-        takes=len(rows),
-        frames=sum(row["frames"] for row in rows),
-        detected=sum(row["more"]["detected"] for row in rows),
-        skipped=skipped,
-        without_film=[row["take"] for row in rows if not filming.has_all(row["take"])],
-    )
+    writer.finish({**_by_split(rows), "skipped": skipped})
+    without_film = [row["take"] for row in rows if not filming.has_all(row["take"])]
+    return Summary(**_count(rows), skipped=skipped, without_film=without_film)
 
 
 def _choose(all_clips: list[Clip], clips: Sequence[str], splits: Sequence[str]) -> list[Clip]:
@@ -133,6 +124,15 @@ def _settings(labels, filming, bodies, frames, views, seed, seconds, clips, spli
         "plain": filming.plain,
         "world": "of the clip in the label dataset, scaled to the person and moved so that the soles stand at y = 0",
         "software": software(PACKAGES),
+    }
+
+
+def _by_split(rows: list[dict]) -> dict[str, dict]:
+    """How much there is of each split, and of whom."""
+    of = {split: [row for row in rows if row["split"] == split] for split in dict.fromkeys(row["split"] for row in rows)}
+    return {
+        "counts": {split: _count(takes) for split, takes in of.items()},
+        "subjects": {split: sorted({row["subject"] for row in takes}) for split, takes in of.items()},
     }
 
 

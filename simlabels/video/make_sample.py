@@ -6,13 +6,13 @@ python -m simlabels.video.make_sample VIDEO LABELS 14_20-view0-00000 --out realt
 
 import argparse
 import json
-import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from realtime.body.dataset import JSON_NAME
-from realtime.body.errors import InputError
+from realtime.body.errors import BioHumanError, InputError
 from realtime.body.files import write_whole
 from realtime.body.rotations import from_quat_wxyz
 from realtime.body.skeleton import JOINT_COUNT, forward_kinematics, offsets_of
@@ -33,13 +33,18 @@ def truth_of(video: Path, labels: Path, take: str) -> dict[str, np.ndarray]:
     """The arrays of `realtime.sample.Truth` for one take.
 
     Raises:
-        InputError: there is no such take, its labels are another dataset's, or no labels belong to it as they are.
+        InputError: `video` is no finished paired dataset, there is no such take, its labels are another dataset's, or no labels
+            belong to it as they are.
     """
-    from pyarrow import parquet
+    from pyarrow import ArrowException, parquet
 
-    if json.loads((video / JSON_NAME).read_text())["settings"]["labels_sha256"] != file_sha256(labels / JSON_NAME):
+    try:
+        labels_sha256 = json.loads((video / JSON_NAME).read_text())["settings"]["labels_sha256"]
+        index = {row["take"]: row for row in parquet.read_table(video / PAIRS.index_name).to_pylist()}
+    except (OSError, ValueError, TypeError, KeyError, ArrowException) as error:
+        raise InputError(f"{video} is not a finished paired dataset; make one with `biohuman-labels video`") from error
+    if not (labels / JSON_NAME).is_file() or file_sha256(labels / JSON_NAME) != labels_sha256:
         raise InputError(f"{labels} are not the labels that {video} films")
-    index = {row["take"]: row for row in parquet.read_table(video / PAIRS.index_name).to_pylist()}
     if take not in index:
         raise InputError(f"{video} has no take {take}; it has {', '.join(index)}")
     row = index[take]
@@ -60,18 +65,43 @@ def truth_of(video: Path, labels: Path, take: str) -> dict[str, np.ndarray]:
     return truth | {"activation": truth["activation"].astype(np.float16)}
 
 
-def main() -> None:
+def write_sample(video: Path, labels: Path, take: str, out: Path) -> None:
+    """Writes film.mp4 and truth.npz of one take to the folder `out`. What lies there goes when both new files are whole.
+
+    Raises:
+        InputError: as `truth_of`; the film of the take was not kept.
+        OutputError: a file cannot be written.
+    """
+    truth, kept = truth_of(video, labels, take), video / "video" / f"{take}.mp4"
+    try:
+        film = kept.read_bytes()
+    except OSError as error:
+        raise InputError(f"{kept} cannot be read: {error.strerror}; film the take with --keep-video") from error
+
+    def save_film(part: Path) -> None:
+        part.write_bytes(film)
+        (out / "truth.npz").unlink(missing_ok=True)  # a film never lies beside another one's truth
+
+    def save_both(part: Path) -> None:
+        _save(part, truth)
+        write_whole(out / "film.mp4", save_film)
+
+    write_whole(out / "truth.npz", save_both)
+
+
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path, help="paired dataset with kept films")
     parser.add_argument("labels", type=Path, help="the label dataset that it films")
     parser.add_argument("take")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for film.mp4 and truth.npz")
-    args = parser.parse_args()
-    truth = truth_of(args.video, args.labels, args.take)
-    for name in ("film.mp4", "truth.npz"):  # a film never lies beside another one's truth
-        (args.out / name).unlink(missing_ok=True)
-    write_whole(args.out / "film.mp4", lambda part: shutil.copyfile(args.video / "video" / f"{args.take}.mp4", part))
-    write_whole(args.out / "truth.npz", lambda part: _save(part, truth))
+    args = parser.parse_args(argv)
+    try:
+        write_sample(args.video, args.labels, args.take, args.out)
+    except BioHumanError as error:
+        print(f"make_sample: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _save(part: Path, truth: dict[str, np.ndarray]) -> None:
@@ -80,4 +110,4 @@ def _save(part: Path, truth: dict[str, np.ndarray]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,10 +18,8 @@ from .binding import bind, fit_m, leg_m, own_joints, skeleton_between
 from .bodies import Bodies
 from .dressing import dressed
 from .hands import with_bent_fingers
-from .mesh import MATERIALS, Mesh
+from .mesh import Mesh
 from .wardrobe import random_outfit
-
-__all__ = ["MATERIALS", "DrawnPerson", "Mesh", "draw_person", "floor_m", "head_lift_rad", "skinned", "with_head_lifted"]
 
 #: Stature of the person drawn over that of the clip's subject; men a little taller, women a little smaller.
 _STATURE_FACTOR, _BY_GENDER = (0.93, 1.05), 0.06

@@ -7,7 +7,8 @@ import numpy as np
 
 from realtime.body.errors import InputError
 
-from .person import DrawnPerson, Mesh, skinned
+from .mesh import Mesh
+from .person import DrawnPerson, skinned
 from .programs import TEXTURE_UNITS, TWO_SIDED, gl_context, program
 from .scene import Scene
 

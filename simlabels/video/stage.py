@@ -20,8 +20,6 @@ from .programs import FRAME_BLOCK, TEXTURE_UNITS, gl_context, noise
 from .props import SHADOW_BIAS_M, People, SceneBuffers, ShadowMap
 from .scene import Scene
 
-__all__ = ["Camera", "Stage"]
-
 NEAR_M, FAR_M = 0.1, 250.0
 #: Left around what people touch: shadows have soft edges.
 MARGIN_PX = 3

@@ -8,7 +8,8 @@ import pytest
 
 from realtime.body.errors import BioHumanError
 from simlabels.video.camera import Camera
-from simlabels.video.person import DrawnPerson, Mesh
+from simlabels.video.mesh import Mesh
+from simlabels.video.person import DrawnPerson
 from simlabels.video.programs import gl_context
 from simlabels.video.scene import Light, Scene
 from simlabels.video.solids import quad

@@ -129,8 +129,9 @@ def test_the_truth_of_a_film_is_the_takes_with_its_labels(dataset, filmed, tmp_p
     with pytest.raises(InputError, match="no take nobody"):
         truth_of(out, dataset, "nobody")
     (tmp_path / "dataset.json").write_text("{}")
-    with pytest.raises(InputError, match="not the labels"):
-        truth_of(out, tmp_path, name)
+    for other in (tmp_path, tmp_path / "nonexistent"):
+        with pytest.raises(InputError, match="not the labels"):
+            truth_of(out, other, name)
 
 
 def test_takes_say_what_was_drawn(filmed):
