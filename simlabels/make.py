@@ -12,6 +12,7 @@ import numpy as np
 
 from realtime.body.dataset import REJECT_REASONS
 from realtime.body.errors import BioHumanError, InputError
+from realtime.body.interrupts import held_interrupts
 from realtime.body.muscles import muscle_table
 
 from . import anatomy, contact, ground_level, label, optimise
@@ -20,7 +21,6 @@ from .cluster import software
 from .dataset import LABELS, LABELS_WITH_SPREAD, DatasetWriter, as_stored
 from .folder import ClipFile, is_smpl, list_clips
 from .inputs import check_kept, file_hashes, input_sha256, source_sha256
-from .interrupts import held_interrupts
 from .label import Labels, label_clip
 from .musculo.body import Body
 from .musculo.model import WHEEL, WHEEL_VERSION, model_sha256

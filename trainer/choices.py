@@ -17,7 +17,7 @@ class Range:
     most: float = math.inf
 
     def __str__(self) -> str:
-        return f"{self.least:g} or more" if self.most == math.inf else f"a share, {self.least:g} to {self.most:g}"
+        return f"{self.least} or more" if self.most == math.inf else f"{self.least} to {self.most}"
 
 
 Share = Annotated[float, Range(0, 1)]

@@ -168,7 +168,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"biohuman-train: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("biohuman-train: stopped; give the same command again to go on from the last checkpoint", file=sys.stderr)
+        to_do = "; give the same command again to go on" if args.run_command is run_train else ""
+        print(f"biohuman-train: stopped{to_do}", file=sys.stderr)
         return 130
 
 

@@ -4,6 +4,7 @@ Rendered test takes through the real front end: poses against exact truth, activ
 that need no network.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,11 @@ from realtime.body.skeleton import REST_STATURE_M
 from .data.bank import body_of
 from .data.takes import FPS, Clip, Take, check_labels, load_clips, load_takes
 from .data.windows import steps_of
-from .metrics import accel_error_m_s2, activation_metrics, delay_ms, mpjpe_mm, one_euro, pa_mpjpe_mm
+from .loop import CHECKPOINT, file_hash
+from .metrics import accel_error_m_s2, activation_metrics, delay_ms, mpjpe_mm, one_euro, pa_mpjpe_mm, pearson
 from .nets.student import Student
 from .nets.teacher import Teacher
-from .runs import MINIMUM_DETECTED, load_run, mean_activation
+from .runs import check_held_out, load_run, mean_activation
 from .streaming import OnnxStudent
 
 Tensor = torch.Tensor
@@ -55,7 +57,7 @@ class Answer:
 @dataclass(kw_only=True)
 class TestSet:
     takes: list[Take]
-    left_out: list[str]  # takes in which the person is hardly ever found: no figure is said of them
+    left_out: list[str]  # takes that are too short, or in which the person is hardly ever found: no figure is said of them
     truth_m: list[Tensor] = field(init=False)  # (T, 24, 3) about the pelvis, camera axes
     band: list[Tensor] = field(init=False)  # (T,) which of the bands each picture's landmarks are in
 
@@ -84,19 +86,21 @@ def load_split(data: Path, split: str, held_out: Sequence[str] = ()) -> tuple[Te
     check_labels(data / "labels", data / "video")
     clips = load_clips(data / "labels")
     every = load_takes(data / "video", clips)
-    takes = [t for t in every if t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24]
     unknown = set(held_out) - {t.subject for t in every if t.split == "train"}
     if unknown:
         raise InputError(f"{data / 'video'} has no training subject {min(unknown)!r} that could be held out")
-    wanted = {t.name for t in every if (t.subject in held_out if held_out else t.split == split)}
-    test = [t for t in takes if t.name in wanted]
+    # Where another's clip is the upper body, both subjects are held out, or a part of it has been learnt from.
+    held_clips = {c.name for c in clips.values() if c.subject in held_out}
+    wanted = [t for t in every if (t.performs_only(held_clips) if held_out else t.split == split)]
+    test = [t for t in wanted if t.is_usable]
     if not test:
         raise InputError(f"{data / 'video'} has no takes of {', '.join(held_out) or f'the split {split!r}'}")
     train_clips = {c.name: c for c in clips.values() if c.split == "train" and c.subject not in held_out}
-    train_takes = [t for t in takes if t.split == "train" and train_clips.keys() >= {t.clip, t.upper_clip or t.clip}]
+    train_takes = [t for t in every if t.split == "train" and t.is_usable and t.performs_only(train_clips)]
     if not train_takes:
         raise InputError(f"{data / 'video'} has no other training takes, which rows without a network are fitted on: film some")
-    return TestSet(takes=test, left_out=sorted(wanted - {t.name for t in test})), train_takes, list(train_clips.values())
+    left_out = sorted(t.name for t in wanted if not t.is_usable)
+    return TestSet(takes=test, left_out=left_out), train_takes, list(train_clips.values())
 
 
 def batch_of(take: Take, told: Told) -> dict[str, Tensor]:
@@ -146,7 +150,7 @@ def answers_of_file(model: OnnxStudent, takes: list[Take], told: Told) -> list[A
                 "image_size_px": np.ones((1, 2), np.float32),
                 "focal_px": np.ones((1, 1), np.float32),
                 "gravity_cam": b["gravity_told"][i : i + 1],
-                "height_m": 1.7 * b["size_told"][i : i + 1, None],
+                "height_m": REST_STATURE_M * b["size_told"][i : i + 1, None],
             }
             for i in range(len(take))
         ]
@@ -194,10 +198,10 @@ def score(test: TestSet, answers: list[Answer]) -> dict:
         row |= _score_pose(test, answers)
     labelled = [(t, a) for t, a in zip(test.takes, answers, strict=True) if t.valid.any()]
     if answers[0].activation is not None and labelled:
-        row |= _score_activations(labelled)
+        row |= activation_metrics(*_activations(labelled))
         for clip in dict.fromkeys(t.clip for t, _ in labelled):
-            of_clip = _score_activations([(t, a) for t, a in labelled if t.clip == clip])
-            row.setdefault("clips", {}).setdefault(clip, {})["pcc"] = of_clip["pcc"]
+            of_clip = pearson(*_activations([(t, a) for t, a in labelled if t.clip == clip]))
+            row.setdefault("clips", {}).setdefault(clip, {})["pcc"] = of_clip
     if answers[0].grf_BW is not None and labelled:
         error = []
         for t, a in labelled:
@@ -209,10 +213,11 @@ def score(test: TestSet, answers: list[Answer]) -> dict:
     return row
 
 
-def _score_activations(labelled: list[tuple[Take, Answer]]) -> dict:
+def _activations(labelled: list[tuple[Take, Answer]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What was answered and what is true (frames, 354), and which muscles move."""
     truth = np.concatenate([t.activation[t.valid > 0].numpy() for t, _ in labelled])
     given = np.concatenate([a.activation[t.valid.numpy() > 0] for t, a in labelled if a.activation is not None])
-    return activation_metrics(given, truth, truth.std(0) > 0.01)
+    return given, truth, truth.std(0) > 0.01
 
 
 def _score_pose(test: TestSet, answers: list[Answer]) -> dict:
@@ -257,8 +262,9 @@ def evaluate(models: list[str], data: Path, split: str = "test", held_out: Seque
         held_out: judge on these training subjects instead of a split.
 
     Raises:
-        InputError: no takes, no such model, or a run that has learnt from a subject held out.
+        InputError: no takes, no such model, two of one name, or one that has learnt from a subject held out.
     """
+    check_names(models)
     opened = [open_model(model, held_out) for model in models]
     test, train_takes, train_clips = load_split(data, split, held_out)
     rows = {name: score(test, a) for name, a in naive_rows(test, train_takes, train_clips).items()}
@@ -276,19 +282,35 @@ def evaluate(models: list[str], data: Path, split: str = "test", held_out: Seque
         "frames_with_label": labelled,
         "image_error_bands_pct": BANDS_PCT,
         "frames_by_image_error": bands.bincount(minlength=len(BANDS_PCT) + 1).tolist(),
+        "models_sha256": {Path(model).name: model_hash(Path(model)) for model in models},
         "rows": rows,
     }
 
 
+def check_names(models: Sequence[str]) -> None:
+    """Raises InputError if two models would have rows of one name."""
+    names = [Path(model).name for model in models]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"there are two models of the name {twice[0]}, and rows go by names: rename one")
+
+
+def model_hash(model: Path) -> str:
+    """Of a file, or of a run's checkpoint."""
+    return file_hash(model if model.is_file() else model / CHECKPOINT)
+
+
 def open_model(model: str, held_out: Sequence[str] = ()) -> tuple[str, OnnxStudent | Student | Teacher]:
-    """What a model's rows are called, and the model: a run folder or an ONNX file. Of a file nobody knows whom it learnt from.
+    """What a model's rows are called, and the model: a run folder or an ONNX file.
 
     Raises:
-        InputError, ModelError: neither, or a run that has learnt from a subject held out.
+        InputError, ModelError: neither, or it may have learnt from a subject held out.
     """
     path = Path(model)
     if path.is_file():
-        return path.name, OnnxStudent(path)
+        student = OnnxStudent(path)
+        check_held_out(path, json.loads(student.metadata.get("training", "{}")), held_out)
+        return path.name, student
     if path.suffix == ".onnx":
         raise InputError(f"{path} is not there: write one with `biohuman-train export RUN --out {path}`")
     net, about = load_run(path, held_out=held_out)

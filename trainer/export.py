@@ -128,7 +128,7 @@ def export_run(run: Path, out: Path, metrics: Path | None = None, half: bool = T
     onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto, full_check=True)
     worst = largest_difference(student, proto.SerializeToString())
-    if worst > TOLERANCE:
+    if not worst <= TOLERANCE:  # not a number is no answer either
         raise ModelError(f"the exported file differs from PyTorch by {worst:.1e}, more than {TOLERANCE:g}: nothing was written")
     write_whole(out, lambda part: part.write_bytes(proto.SerializeToString()))
     return metadata | {"largest_difference": worst, "bytes": out.stat().st_size}
@@ -138,19 +138,21 @@ def figures_of(run: Path, metrics: Path) -> dict:
     """The run's row in what `evaluate --json` printed: scores without those of single clips, and on what they were reached.
 
     Raises:
-        InputError: not such a file, or without the run's row.
+        InputError: not such a file, or of another run.
     """
     try:
         result = json.loads(metrics.read_text().splitlines()[-1])
-        rows = result["rows"].items()
+        rows, judged = result["rows"].items(), result["models_sha256"].get(run.name)
+        about = {key: result[key] for key in ("split", "takes", "frames_detected")} | {"told": str(Told())}
     except OSError as error:
         raise InputError(f"{metrics} cannot be read: {error.strerror}") from None
     except (ValueError, LookupError, TypeError, AttributeError):
         raise InputError(f"{metrics} is not what `biohuman-train evaluate {run} --json` prints last") from None
+    if judged != file_hash(run / CHECKPOINT):
+        raise InputError(f"{metrics} does not judge {run}: write it with `biohuman-train evaluate {run} --json`")
     for name, row in rows:
         if name.startswith(f"{run.name} (") and name.endswith(f"student): {Told()}"):
-            scores = {key: value for key, value in row.items() if isinstance(value, float)}
-            return scores | {key: result[key] for key in ("split", "takes", "frames_detected")} | {"told": str(Told())}
+            return {key: value for key, value in row.items() if isinstance(value, float)} | about
     raise InputError(f"{metrics} has no row of {run.name}: write it with `biohuman-train evaluate {run} --json`")
 
 
@@ -225,7 +227,10 @@ def describe(student: Student, about: dict, run: Path, metrics: dict) -> dict[st
     table = lambda tensors: json.dumps({n: t._asdict() for n, t in tensors.items()})  # noqa: E731
     state = {name: list(value.shape) for name, value in blank_state(student).items()}
     assert tuple(state) == STATE
-    keep = ("teacher_sha256", "train", "net", "labels_sha256", "pairs_sha256", "train_pair_frames", "train_clip_frames")
+    keep = (
+        *("teacher_sha256", "start_sha256", "train", "net", "held_out", "labels_sha256", "pairs_sha256"),
+        *("train_pair_frames", "train_clip_frames"),
+    )
     return {
         "schema": STUDENT_SCHEMA,
         "model_id": f"student-{file_hash(run / CHECKPOINT)[:12]}",

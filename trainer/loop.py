@@ -1,23 +1,28 @@
 """The training loop: optimisers, schedule, averaged weights, checkpoints, TensorBoard. One loop for teacher and student."""
 
 import hashlib
+import io
 import json
 import math
 import os
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import torch.nn as nn
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.tensorboard import SummaryWriter
 
 from realtime.body.errors import InputError, OutputError
 from realtime.body.files import write_whole
+from realtime.body.interrupts import held_interrupts
 
 from .choices import Range, Share
 from .muon import Muon
@@ -26,6 +31,7 @@ from .progress import progress
 Tensor = torch.Tensor
 Batch = dict[str, Tensor]
 
+LOG_EVERY = 50  # steps
 RUN_JSON = "run.json"
 CHECKPOINT = "checkpoint.pt"
 STEPS_DONE = "steps_done"  # in run.json once a run is finished
@@ -34,7 +40,7 @@ STEPS_DONE = "steps_done"  # in run.json once a run is finished
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     steps: int = 8000
-    seed: Annotated[int, Range(0)] = 0
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     adamw: float = 2e-3  # inlet, heads, norms, biases
     muon: float = 0.02  # the blocks' matrices
     weight_decay: float = 0.01
@@ -42,7 +48,7 @@ class TrainConfig:
     clip: float = 1.0
     average: Share = 0.999  # decay of the averaged weights, which are what is evaluated and exported
     checkpoint_every: int = 500
-    threads: int = 1
+    threads: Annotated[int, Range(1, 1024)] = 1
     compile: bool = False  # network and losses by torch.compile: minutes at first, then steps a seventh shorter; needs g++
 
 
@@ -98,52 +104,81 @@ def train(
 
     Returns:
         what `run.json` says.
+
+    Raises:
+        InputError: the folder holds another run or a damaged one, or the loss has become no number.
+        OutputError: the folder cannot be written.
+        KeyboardInterrupt: Ctrl-C; the steps done are saved.
     """
+    if c.compile and shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise InputError("train.compile wants a C++ compiler (g++, or what CXX names): install one, or leave it out")
     torch.set_num_threads(c.threads)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror}; give --out another folder") from None
     about = about | {"train": asdict(c)}
     _claim(folder, about)
     optimisers = make_optimisers(net, c)
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["top"] = group["lr"]
     averaged = Averaged(net, c.average)
+    done, cpu_before_s = _resume(folder, net, optimisers, averaged)
+    if done >= c.steps and STEPS_DONE in (there := read_run_json(folder)):
+        return there
+    schedules = [LambdaLR(optimiser, lambda step: rate(step, c), last_epoch=done - 1) for optimiser in optimisers]
+    board = _open_board(folder, done)
     if c.compile:
         terms_of = torch.compile(terms_of, dynamic=False)
-    start, cpu_before_s = _resume(folder, net, optimisers, averaged)
-    if start >= c.steps and STEPS_DONE in (there := read_run_json(folder)):
-        return there
-    cpu_s = cpu_before_s
-    board = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
-    cpu_0 = time.process_time()
-    with progress(folder.name, c.steps, start) as tell:
-        for step in range(start, c.steps):
-            for optimiser in optimisers:
-                for group in optimiser.param_groups:
-                    group["lr"] = group["top"] * rate(step, c)
-            terms = terms_of(batch_of(step))
-            loss = torch.stack(list(terms.values())).sum()
-            net.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(net.parameters(), c.clip)
-            for optimiser in optimisers:
-                optimiser.step()
-            averaged.update(net)
-            if step % 50 == 49:
-                for name, value in terms.items():
-                    board.add_scalar(f"loss/{name}", value.item(), step)
-                board.add_scalar("loss/total", loss.item(), step)
-                tell(step + 1, loss.item())
-            if (step + 1) % c.checkpoint_every == 0 or step + 1 == c.steps:
-                cpu_s = cpu_before_s + time.process_time() - cpu_0
-                _save(folder, step + 1, cpu_s, net, optimisers, averaged)
-    board.close()
-    done = about | {STEPS_DONE: c.steps, "cpu_min": round(cpu_s / 60, 2)}
-    write_json(folder / RUN_JSON, done | provenance())
-    return done
+    start, since = done, time.process_time() - cpu_before_s
+    save = lambda: _save(folder, done, time.process_time() - since, net, optimisers, averaged)  # noqa: E731
+    try:
+        with progress(folder.name, c.steps, start) as tell:
+            while done < c.steps:
+                # A step is whole or not at all; but the first may compile for minutes, and there is nothing to save yet.
+                with held_interrupts() if done > start else nullcontext():
+                    terms = _learn(net, terms_of, batch_of(done), optimisers, c.clip)
+                    averaged.update(net)
+                    for schedule in schedules:
+                        schedule.step()
+                    done += 1
+                if done % LOG_EVERY == 0 or done == c.steps:
+                    for name, value in terms.items():
+                        board.add_scalar(f"loss/{name}", value, done - 1)
+                    tell(done, terms["total"])
+                if done % c.checkpoint_every == 0 or done == c.steps:
+                    save()
+    except KeyboardInterrupt:
+        if done > start:
+            save()
+        raise
+    finally:
+        board.close()
+    finished = about | {STEPS_DONE: c.steps, "cpu_min": round((time.process_time() - since) / 60, 2)}
+    write_json(folder / RUN_JSON, finished | provenance())
+    return finished
+
+
+def _learn(
+    net: nn.Module,
+    terms_of: Callable[[Batch], dict[str, Tensor]],
+    batch: Batch,
+    optimisers: list[torch.optim.Optimizer],
+    clip: float,
+) -> dict[str, float]:
+    """One step; the terms of its loss, and their `total`.
+
+    Raises:
+        InputError: the loss is no number any more.
+    """
+    diverged = InputError("the loss is no number any more: lower train.adamw and train.muon, in another --out")
+    try:
+        terms = terms_of(batch)
+    except torch.linalg.LinAlgError:  # type: ignore[reportPrivateImportUsage]  # of a body that is no number
+        raise diverged from None
+    loss = torch.stack(list(terms.values())).sum()
+    if not loss.isfinite():
+        raise diverged
+    net.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(net.parameters(), clip)
+    for optimiser in optimisers:
+        optimiser.step()
+    return {name: value.item() for name, value in terms.items()} | {"total": loss.item()}
 
 
 def write_json(path: Path, value: dict) -> None:
@@ -175,14 +210,40 @@ def file_hash(path: Path) -> str:
 
 
 def _claim(folder: Path, about: dict) -> None:
-    path = folder / RUN_JSON
-    if path.exists():
-        there = read_run_json(folder)
-        differs = [k for k in about if json.loads(json.dumps(about[k])) != there.get(k)]
-        if differs:
-            raise InputError(f"{folder} holds another run ({', '.join(differs)} differ): choose another --out or remove it")
-    else:
-        write_json(path, about)
+    """Makes the run's folder, or finds what it holds to be this run.
+
+    Raises:
+        InputError: it holds another run.
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {error.strerror}; give --out another folder") from None
+    if not (folder / RUN_JSON).exists():
+        write_json(folder / RUN_JSON, about)
+        return
+    there, this = (_what_is_learnt(x) for x in (read_run_json(folder), json.loads(json.dumps(about))))
+    differs = [key for key in this if this[key] != there.get(key)]
+    if differs:
+        raise InputError(f"{folder} holds another run ({', '.join(differs)} differ): choose another --out or remove it")
+
+
+def _open_board(folder: Path, done: int) -> SummaryWriter:
+    """TensorBoard's record of the run, without what a run cut short wrote beyond its checkpoint.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        return SummaryWriter(str(folder / "tensorboard"), purge_step=done)
+    except OSError as error:
+        raise OutputError(f"{folder / 'tensorboard'} cannot be made: {error.strerror}; remove what is there") from None
+
+
+def _what_is_learnt(about: dict) -> dict:
+    """Without what may be another when a run goes on."""
+    return about | {"train": {k: v for k, v in about.get("train", {}).items() if k not in ("threads", "checkpoint_every")}}
 
 
 def _save(folder: Path, step: int, cpu_s: float, net: nn.Module, optimisers: list, averaged: Averaged) -> None:
@@ -195,7 +256,9 @@ def _save(folder: Path, step: int, cpu_s: float, net: nn.Module, optimisers: lis
         "optimisers": [o.state_dict() for o in optimisers],
         "torch_rng": torch.get_rng_state(),
     }
-    write_whole(folder / CHECKPOINT, lambda part: torch.save(state, part))
+    data = io.BytesIO()  # torch writing to a full disk says "unexpected pos 704 vs 598"
+    torch.save(state, data)
+    write_whole(folder / CHECKPOINT, lambda part: part.write_bytes(data.getbuffer()))
 
 
 def read_run_json(folder: Path) -> dict:
@@ -205,8 +268,11 @@ def read_run_json(folder: Path) -> dict:
         InputError: it is damaged.
     """
     try:
-        return json.loads((folder / RUN_JSON).read_text())
-    except ValueError as error:
+        about = json.loads((folder / RUN_JSON).read_text())
+        if not isinstance(about, dict):
+            raise ValueError("no JSON object")
+        return about
+    except (ValueError, OSError) as error:
         raise InputError(f"{folder / RUN_JSON} is damaged ({error}): remove the folder and train again") from None
 
 
@@ -224,17 +290,26 @@ def read_checkpoint(folder: Path) -> dict:
         ) from None
 
 
+def of_another_version(folder: Path, error: Exception) -> InputError:
+    """What to raise where a run's file is whole and holds something else than it should."""
+    return InputError(f"{folder} was made by another version ({type(error).__name__}): remove it and train again")
+
+
 def _resume(folder: Path, net: nn.Module, optimisers: list, averaged: Averaged) -> tuple[int, float]:
-    """Steps and CPU seconds done before."""
+    """Steps and CPU seconds done before.
+
+    Raises:
+        InputError: the checkpoint is damaged, or of another version.
+    """
     if not (folder / CHECKPOINT).exists():
         return 0, 0.0
     state = read_checkpoint(folder)
-    net.load_state_dict(state["net"])
-    averaged.state, averaged.steps = state["averaged"], state["averaged_steps"]
-    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
-        tops = [g["top"] for g in optimiser.param_groups]
-        optimiser.load_state_dict(saved)
-        for group, top in zip(optimiser.param_groups, tops, strict=True):
-            group["top"] = top
+    try:
+        net.load_state_dict(state["net"])
+        averaged.state, averaged.steps = state["averaged"], state["averaged_steps"]
+        for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise of_another_version(folder, error) from None
     torch.set_rng_state(state["torch_rng"])
     return int(state["step"]), float(state.get("cpu_s", 0.0))

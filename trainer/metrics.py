@@ -68,20 +68,27 @@ def activation_metrics(a: np.ndarray, truth: np.ndarray, moving: np.ndarray) -> 
 
     pcc: Pearson correlation of each muscle's trace over all frames, mean over the muscles that move (sd > 0.01, `moving`);
     null where the estimate does not move at all. rmse over all entries. nrmse: rmse over the labels' standard deviation (all
-    entries about each muscle's mean). active_mae: mean absolute error where the label is at least 0.10.
+    entries about each muscle's mean); null where the labels do not move. active_mae: mean absolute error where the label is at
+    least 0.10; null where none is.
     """
     a, truth = a.astype(np.float64), truth.astype(np.float64)  # else a constant has a rounding error for a trace
-    x, y = a - a.mean(0), truth - truth.mean(0)
-    still = np.abs(x).max(0) < 1e-6
-    r = (x * y).sum(0) / np.sqrt(np.maximum((x**2).sum(0) * (y**2).sum(0), 1e-12))
     active = truth >= 0.10
-    rmse = float(np.sqrt(((a - truth) ** 2).mean()))
+    rmse, spread = float(np.sqrt(((a - truth) ** 2).mean())), float(truth.std(0).max())
     return {
-        "pcc": None if still[moving].all() else float(r[moving].mean()),
+        "pcc": pearson(a, truth, moving),
         "rmse": rmse,
-        "nrmse": rmse / float(np.sqrt((y**2).mean())),
-        "active_mae": float(np.abs(a - truth)[active].mean()),
+        "nrmse": rmse / float(np.sqrt(truth.var(0).mean())) if spread > 0 else None,
+        "active_mae": float(np.abs(a - truth)[active].mean()) if active.any() else None,
     }
+
+
+def pearson(a: np.ndarray, truth: np.ndarray, moving: np.ndarray) -> float | None:
+    """Correlation of each muscle's trace over all frames (frames, 354), mean over those `moving`; None where `a` does not move."""
+    x, y = a - a.mean(0), truth - truth.mean(0)
+    if (np.abs(x).max(0) < 1e-6)[moving].all():
+        return None
+    r = (x * y).sum(0) / np.sqrt(np.maximum((x**2).sum(0) * (y**2).sum(0), 1e-12))
+    return float(r[moving].mean())
 
 
 def one_euro(x: Tensor, fps: float, cutoff_hz: float = 1.5, beta: float = 3.0, derivative_hz: float = 1.0) -> Tensor:

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from realtime.body.dataset import PAIR_SCHEMA
+from realtime.body.errors import InputError
 from realtime.body.files import write_whole
 from realtime.body.skeleton import JOINT_MIRROR, JOINTS, REST_STATURE_M, offsets_of
 
-from .data.tables import read_dataset
+from .data.tables import read_index
 
 HEAD = """# Bone vectors parent -> joint in the rest pose (T-pose, Y up, facing +Z, left = +X), metres, stature 1.70 m.
 # Mean over the training takes of the rendered pairs, weighted by frames, left and right made equal.
@@ -17,9 +18,15 @@ joint,x_m,y_m,z_m
 
 
 def mean_rest_offsets_m(pairs: Path) -> np.ndarray:
-    """Bone vectors (24, 3) at a stature of 1.70 m: mean over the training takes, weighted by frames, left and right alike."""
-    _, takes, _ = read_dataset(pairs, PAIR_SCHEMA, ["take"])
+    """Bone vectors (24, 3) at a stature of 1.70 m: mean over the training takes, weighted by frames, left and right alike.
+
+    Raises:
+        InputError: no such dataset, or no training takes.
+    """
+    takes = read_index(pairs, PAIR_SCHEMA)
     train = takes["split"] == "train"
+    if not train.any():
+        raise InputError(f"{pairs} has no training takes to take the mean of")
     per_take = offsets_of(takes["rest_m"][train]) / (takes["stature_m"][train] / REST_STATURE_M)[:, None, None]
     mean = np.average(per_take, axis=0, weights=takes["frames"][train])
     return (mean + mean[list(JOINT_MIRROR)] * [-1, 1, 1]) / 2

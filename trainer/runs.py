@@ -17,14 +17,23 @@ from realtime.body.muscles import MUSCLE_COUNT
 from .data.bank import fit_carried_offsets
 from .data.takes import Clip, Take, check_labels, load_clips, load_takes
 from .data.windows import WindowConfig, WindowSource
-from .loop import CHECKPOINT, RUN_JSON, STEPS_DONE, Batch, TrainConfig, file_hash, read_checkpoint, read_run_json, train
+from .loop import (
+    CHECKPOINT,
+    RUN_JSON,
+    STEPS_DONE,
+    Batch,
+    TrainConfig,
+    file_hash,
+    of_another_version,
+    read_checkpoint,
+    read_run_json,
+    train,
+)
 from .losses import LossConfig, Truth, delta_loss, label_losses, teacher_losses
 from .nets.student import Student, StudentConfig
 from .nets.teacher import Teacher, TeacherConfig
 
 Tensor = torch.Tensor
-
-MINIMUM_DETECTED = 0.5  # takes found in fewer of their frames teach little: people of 20 px
 
 
 class TrainingData:
@@ -56,10 +65,7 @@ class TrainingData:
         ]
         kept = {c.name for c in self.clips}
         self.takes: list[Take] = [
-            t
-            for t in takes
-            if t.split == "train" and t.detected.mean() >= MINIMUM_DETECTED and len(t) >= 24
-            if kept.issuperset((t.clip, t.upper_clip or t.clip)) and _is_in(t.name, takes_share)
+            t for t in takes if t.split == "train" and t.is_usable and t.performs_only(kept) and _is_in(t.name, takes_share)
         ]
         if not self.clips or not self.takes:
             raise InputError(f"no training clips in {labels} or no training takes in {pairs}")
@@ -189,18 +195,27 @@ def load_run(folder: Path, kind: str | None = None, held_out: Sequence[str] = ()
     about = read_run_json(folder)
     if STEPS_DONE not in about:
         raise InputError(f"{folder} is not finished: give its command again")
-    if kind is not None and about["kind"] != kind:
-        raise InputError(f"{folder} is a {about['kind']}, wanted a {kind}")
-    learnt = set(held_out) - set(about.get("held_out", []))
+    if kind is not None and about.get("kind") != kind:
+        raise InputError(f"{folder} is a {about.get('kind')}, wanted a {kind}")
+    check_held_out(folder, about, held_out)
+    blank = (torch.full((MUSCLE_COUNT,), 0.05), torch.zeros(LANDMARK_COUNT, 3))
+    checkpoint = read_checkpoint(folder)
+    try:
+        if about["kind"] == "teacher":
+            options = about["net"] | {"deltas": tuple(about["net"]["deltas"])}
+            net: nn.Module = Teacher(TeacherConfig(**options), *blank)
+        else:
+            net = Student(StudentConfig(**about["net"]), *blank)
+        net.load_state_dict(checkpoint["averaged"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise of_another_version(folder, error) from None
+    return net.eval(), about
+
+
+def check_held_out(model: Path, about: dict, held_out: Sequence[str]) -> None:
+    """Raises InputError if the model, of which `about` tells, may have learnt from a subject held out."""
+    learnt = set(held_out) - set(about.get("held_out") or [])
     if learnt:
         raise InputError(
-            f"{folder} was not told to hold out subject {min(learnt)}: train it with --hold-out {' '.join(held_out)}"
+            f"{model} was not told to hold out subject {min(learnt)}: train it with --hold-out {' '.join(held_out)}"
         )
-    blank = (torch.full((MUSCLE_COUNT,), 0.05), torch.zeros(LANDMARK_COUNT, 3))
-    if about["kind"] == "teacher":
-        options = about["net"] | {"deltas": tuple(about["net"]["deltas"])}
-        net: nn.Module = Teacher(TeacherConfig(**options), *blank)
-    else:
-        net = Student(StudentConfig(**about["net"]), *blank)
-    net.load_state_dict(read_checkpoint(folder)["averaged"])
-    return net.eval(), about

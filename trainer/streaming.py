@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime.body.errors import ModelError
-from realtime.body.student_io import AGE_EMPTY_S, OUTPUTS, STATE_OUTPUT, STUDENT_SCHEMA
+from realtime.body.student_io import AGE_EMPTY_S, INPUTS, OUTPUTS, STATE, STATE_OUTPUT, STUDENT_SCHEMA
 
 
 class OnnxStudent:
@@ -30,7 +30,8 @@ class OnnxStudent:
         self.metadata = self.session.get_modelmeta().custom_metadata_map
         self.outputs = [o.name for o in self.session.get_outputs()]
         shapes = {i.name: i.shape for i in self.session.get_inputs()}
-        if "kv" not in shapes or (self.metadata and self.metadata.get("schema") != STUDENT_SCHEMA):
+        is_ours = shapes.keys() == {*INPUTS, *STATE} and set(self.outputs) == {*OUTPUTS, STATE_OUTPUT}
+        if not is_ours or (self.metadata and self.metadata.get("schema") != STUDENT_SCHEMA):
             raise ModelError(f"{model if isinstance(model, Path) else 'model'} is not a {STUDENT_SCHEMA} file")
         self.kv_shape, self.age_shape = shapes["kv"], shapes["age_s"]
         self.reset()

@@ -21,7 +21,7 @@ COLUMNS = {
 def print_rows(result: dict) -> None:
     """The table of `evaluate`."""
     found = f"{result['frames_detected']} of {result['frames']} frames detected"
-    left_out = f"{len(result['takes_left_out'])} left out: the person found in less than half"
+    left_out = f"{len(result['takes_left_out'])} left out: too short, or the person found in less than half"
     title = f"{result['split']}: {result['takes']} takes ({left_out}), {found}"
     table = Table(title=title)
     table.add_column("row")

@@ -4,6 +4,7 @@ Each camera's video goes through the tracker's own front end and the model, fram
 the reference after Procrustes alignment per frame, ours and the front end's own 3D points in the same run.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from realtime.body.frames import LandmarkFrame
 from realtime.body.landmarks import LIMB_POINTS
 from realtime.landmarks import open_front_end
 
+from .evaluate import check_names
 from .metrics import pa_mpjpe_mm
 from .streaming import OnnxStudent
 
@@ -65,18 +67,25 @@ def read_calibration(path: Path) -> list[Camera]:
                 R_cam_world = cv2.Rodrigues(np.array(table["rotation"], float))[0]
                 gravity = R_cam_world @ np.array([0.0, 0.0, -1.0])
                 cameras.append(Camera(name=table["name"], focal_px=float(table["matrix"][0][0]), gravity_cam=gravity))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, cv2.error) as error:
         raise InputError(f"{path} is not a camera calibration (.toml, Pose2Sim's layout): {error}") from None
     return cameras
 
 
 def camera_of(video: Path, cameras: list[Camera]) -> Camera:
-    """The camera whose number is in the video's name."""
-    digits = lambda s: "".join(c for c in s if c.isdigit()).lstrip("0")  # noqa: E731
-    for camera in cameras:
-        if digits(camera.name) == digits(video.stem):
-            return camera
-    raise InputError(f"no camera for {video.name}; the calibration has {', '.join(c.name for c in cameras)}")
+    """The camera that the video's name ends with (`walk_left` by `left`), or whose number is the last in it (`cam02` by `cam_2`).
+
+    Raises:
+        InputError: none, or more than one.
+    """
+    number = lambda s: int(found[-1]) if (found := re.findall(r"[0-9]+", s)) else None  # noqa: E731
+    named = [c for c in cameras if video.stem.endswith(c.name)]
+    fit = named or [c for c in cameras if number(c.name) is not None and number(c.name) == number(video.stem)]
+    if len(fit) == 1:
+        return fit[0]
+    raise InputError(
+        f"{'more than one' if fit else 'no'} camera for {video.name}; the calibration has {', '.join(c.name for c in cameras)}"
+    )
 
 
 def landmarks_of_video(video: Path, landmarker: Path | None) -> tuple[list[LandmarkFrame], float]:
@@ -119,6 +128,7 @@ def joints_of_model(model: OnnxStudent, frames: list[LandmarkFrame], fps: float,
 
 def evaluate_video(models: list[str], videos: list[Path], reference: Path, calibration: Path, landmarker: Path | None) -> dict:
     """PA over twelve joints, mm, for each camera and their mean: the front end alone and each model."""
+    check_names(models)
     for model in models:
         if not Path(model).is_file():
             raise InputError(
@@ -139,6 +149,10 @@ def evaluate_video(models: list[str], videos: list[Path], reference: Path, calib
             raise InputError(f"{video.name} has {fps:g} frames a second, {reference.name} {rate_hz:g}: not the same trial?")
         n = min(len(frames), len(truth_m))
         use = [i for i in range(EDGE_FRAMES, n - EDGE_FRAMES) if frames[i].detected]
+        if not use:
+            raise InputError(
+                f"{video.name}: the front end finds nobody in its first {n} pictures, without {EDGE_FRAMES} at each end"
+            )
         Y = torch.from_numpy(truth_m[use]).float()
         world = np.stack([f.landmarks_m for f in frames])[:, [a for a, _ in LIMB_POINTS]]
         table["front end"][video.stem] = _mean_pa_mm(world[use], Y)

@@ -1,4 +1,4 @@
-"""Ctrl-C between clips, not within: compiled code that is interrupted ends in a SystemError instead of a KeyboardInterrupt."""
+"""Ctrl-C between pieces of work, not within: a half-made step cannot be saved, and compiled code would end in a SystemError."""
 
 import signal
 from collections.abc import Iterator

@@ -219,7 +219,13 @@ def test_a_full_disk(dataset, whole, tmp_path):
     out = tmp_path / "o"
     for name in ("frames-00000.parquet", "takes.parquet", JSON_NAME):
         with pytest.raises(OutputError, match=rf"{name} cannot be written: .*[Nn]o space left.*; make room") as caught:
-            films(dataset, out, filming=filming(), on_start=lambda *_, name=name: put_full(out / f".{name}.part"), **SMALL)
+            films(
+                dataset,
+                out,
+                filming=filming(),
+                on_start=lambda *_, name=name: put_full(out / f".{name}.{os.getpid()}.part"),
+                **SMALL,
+            )
         assert len(str(caught.value).splitlines()) == 1
         written = files_of(out)
         assert name not in written

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from realtime.body.dataset import JSON_NAME
 from realtime.body.rotations import from_axis_angle, to_quat_wxyz
 from realtime.body.skeleton import forward_kinematics, rest_offsets_m
-from simlabels.dataset import LABELS, PAIRS, DatasetWriter
+from simlabels.dataset import LABELS, PAIRS, DatasetWriter, file_sha256
+from trainer.cli import main
 from trainer.nets.geometry import LANDMARK_POSITION
 from trainer.nets.student import Student, StudentConfig
 
@@ -129,14 +131,51 @@ def pair_item(name: str, clip: str, split: str, seed: int) -> tuple[dict, dict[s
     return row, frames
 
 
-@pytest.fixture(scope="session")
-def data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
+SMALL = ["--steps", "2", "--set", "windows.batch=2", "windows.frames=8", "net.width=16", "net.heads=2", "net.layers=1"]
+
+
+def write_world(folder: Path, clips: list[tuple[dict, dict]], takes: list[tuple[dict, dict]]) -> Path:
+    """Labels and pairs, as `biohuman-labels make` and `video` leave them."""
     labels = DatasetWriter(folder / "labels", LABELS, {})
-    pairs = DatasetWriter(folder / "video", PAIRS, {})
-    for i, (name, split) in enumerate([("walk", "train"), ("wave", "train"), ("unseen", "test")]):
-        labels.add(*label_item(name, split, i))
-        pairs.add(*pair_item(f"{split}-{i}", name, split, i))
+    for row, frames in clips:
+        labels.add(row, frames)
     labels.finish({})
+    pairs = DatasetWriter(folder / "video", PAIRS, {"labels_sha256": file_sha256(folder / "labels" / JSON_NAME)})
+    for row, frames in takes:
+        pairs.add(row, frames)
     pairs.finish({})
     return folder
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory) -> Path:
+    clips = [("walk", "train", 0), ("wave", "train", 1), ("unseen", "test", 2)]
+    return write_world(
+        tmp_path_factory.mktemp("data"),
+        [label_item(*clip) for clip in clips],
+        [pair_item(f"{split}-{i}", name, split, i) for name, split, i in clips],
+    )
+
+
+@pytest.fixture(scope="session")
+def runs(data, tmp_path_factory) -> Path:
+    """A teacher and its student, four steps each."""
+    folder = tmp_path_factory.mktemp("runs")
+    common = ["--data", str(data), "--steps", "4"]
+    assert main(["teacher", *common, "--out", str(folder / "teacher")]) == 0
+    assert main(["distil", *common, "--out", str(folder / "student"), "--teacher", str(folder / "teacher")]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def two_subjects(tmp_path_factory) -> Path:
+    """Clips and takes of two training subjects, and one take of each whose upper body performs the other's clip."""
+    of = lambda item, **more: (item[0] | more, item[1])  # noqa: E731
+    names = ["anna", "ben"]
+    clips = [of(label_item(name, "train", i), subject=name) for i, name in enumerate(names)]
+    takes = [of(pair_item(name, name, "train", i), subject=name) for i, name in enumerate(names)]
+    takes += [
+        of(pair_item(f"{legs}-as-{arms}", legs, "train", 2), subject=legs, upper_clip=arms)
+        for legs, arms in (names, reversed(names))
+    ]
+    return write_world(tmp_path_factory.mktemp("two"), clips, takes)

@@ -40,9 +40,9 @@ def test_choices_are_made_by_name():
         ('net.deltas=["a"]', "numbers of frames"),
         ("net.deltas=[]", "one or more"),
         ("windows.frames=2", "3 or more"),
-        ("windows.bank=2.0", "a share, 0 to 1"),
-        ("train.average=1.5", "a share, 0 to 1"),
-        ("train.seed=-1", "train.seed is 0 or more"),
+        ("windows.bank=2.0", "0 to 1, got"),
+        ("train.average=1.5", "0 to 1, got"),
+        ("train.seed=-1", "train.seed is 0 to 2147483647"),
     ],
 )
 def test_choices_that_cannot_be(choice, says):

@@ -38,6 +38,8 @@ def test_activation_metrics():
     mean = activation_metrics(np.tile(truth.mean(0), (200, 1)), truth, moving)
     assert mean["pcc"] is None  # it does not move: a correlation would be meaningless
     assert mean["nrmse"] == pytest.approx(1)
+    at_rest = activation_metrics(truth[:1], 0.05 + 0 * truth[:1], moving)
+    assert (at_rest["pcc"], at_rest["nrmse"], at_rest["active_mae"]) == (None, None, None)
     off = activation_metrics(truth + 0.1, truth, moving)
     assert off["active_mae"] == pytest.approx(0.1)
     assert off["pcc"] == pytest.approx(1)

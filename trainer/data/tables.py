@@ -63,6 +63,8 @@ def read_info(folder: Path, schema: str) -> dict:
         raise InputError(f"{folder} is not a dataset: it has no {JSON_NAME}; make one with `biohuman-labels --help`")
     try:
         info = json.loads(path.read_text())
+        if not isinstance(info, dict):
+            raise ValueError("no JSON object")
     except ValueError as error:
         raise InputError(f"{path} is damaged ({error}): make the dataset again") from None
     if info.get("schema") != schema:
@@ -77,14 +79,25 @@ def read_dataset(folder: Path, schema: str, frame_columns: list[str]) -> tuple[d
         InputError: no such dataset, another schema, or no shards.
     """
     info = read_info(folder, schema)
-    index_name, index_columns, all_columns = _TABLES[schema]
+    _, _, all_columns = _TABLES[schema]
     shards = sorted(folder.glob(SHARD_GLOB))
     if not shards:
         raise InputError(f"{folder} has no {SHARD_GLOB}: the dataset is empty or was interrupted; make it again")
     wanted = {name: all_columns[name] for name in frame_columns}
     parts = [read_columns(shard, wanted) for shard in shards]
     frames = {name: np.concatenate([part[name] for part in parts]) for name in wanted}
-    return info, read_columns(folder / index_name, index_columns), frames
+    return info, read_index(folder, schema), frames
+
+
+def read_index(folder: Path, schema: str) -> dict[str, np.ndarray]:
+    """The table of clips or takes.
+
+    Raises:
+        InputError: no such dataset, or another schema.
+    """
+    read_info(folder, schema)
+    name, columns, _ = _TABLES[schema]
+    return read_columns(folder / name, columns)
 
 
 def runs(keys: np.ndarray) -> dict[str, slice]:

@@ -1,6 +1,7 @@
 """Motion clips and rendered takes as tensors, in the one form that windows are cut from."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from .tables import read_dataset, read_info, runs
 Tensor = torch.Tensor
 
 FPS = 30.0
+#: Takes in which the person is found in fewer of the pictures teach little (people of 20 px), and so do shorter ones.
+LEAST_DETECTED, LEAST_FRAMES = 0.5, 24
 
 
 @dataclass(kw_only=True)
@@ -74,6 +77,15 @@ class Take:
         return bool(np.allclose(np.diff(self.time_s), 1 / FPS, atol=1e-3))
 
     @property
+    def is_usable(self) -> bool:
+        """Whether it is long enough, and the person found often enough, to learn from or to be judged on."""
+        return len(self) >= LEAST_FRAMES and float(self.detected.mean()) >= LEAST_DETECTED
+
+    def performs_only(self, clips: Collection[str]) -> bool:
+        """Whether its motion is of these clips alone."""
+        return self.clip in clips and (not self.upper_clip or self.upper_clip in clips)
+
+    @property
     def gravity_cam(self) -> Tensor:
         """Direction of gravity (T, 3) in camera axes."""
         return -self.R_cam_world[:, :, 1]
@@ -122,6 +134,7 @@ def check_labels(labels: Path, pairs: Path) -> None:
     Raises:
         InputError: they perform others.
     """
+    read_info(labels, LABEL_SCHEMA)
     said = read_info(pairs, PAIR_SCHEMA)["settings"].get("labels_sha256")
     if said is not None and said != hashlib.sha256((labels / JSON_NAME).read_bytes()).hexdigest():
         raise InputError(f"{pairs} films other labels than {labels}; film these: biohuman-labels video {labels} --out {pairs}")

@@ -4,7 +4,6 @@ Camera axes: x right, y down, z forward. A ray is (pixel - centre) / focal lengt
 """
 
 import torch
-import torch.nn.functional as F
 
 from realtime.body.landmarks import LANDMARK_COUNT, LIMB_POINTS
 from realtime.body.skeleton import JOINT_COUNT, PARENTS
@@ -201,11 +200,3 @@ def gravity_frame(gravity_cam: Tensor) -> Tensor:
     right = torch.tensor([1.0, 0.0, 0.0], dtype=up.dtype, device=up.device).expand_as(up)
     x = unit(right - (right * up).sum(-1, keepdim=True) * up)
     return torch.stack([x, up, cross(x, up)], dim=-2)
-
-
-def geodesic_rad(A: Tensor, B: Tensor) -> Tensor:
-    """Angle (...) between rotation matrices; its gradient is finite everywhere but at a half turn."""
-    R = A.transpose(-1, -2) @ B
-    sin2 = torch.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], dim=-1)
-    cos2 = R.diagonal(dim1=-2, dim2=-1).sum(-1) - 1
-    return torch.atan2(F.relu(sin2.square().sum(-1) - 1e-14).add(1e-14).sqrt(), cos2)

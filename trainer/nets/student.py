@@ -1,11 +1,12 @@
 """The live network: causal attention, each layer over the last pictures (a sliding window), state in a ring."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn as nn
 
-from ..choices import Share
+from ..choices import Range, Share
 from .attention import Ages, Block, check_heads, window_ages
 from .decoder import Body, Decoder
 from .observation import FEATURES, Observer
@@ -18,7 +19,7 @@ class StudentConfig:
     width: int = 128
     heads: int = 4
     layers: int = 4
-    window: int = 16  # frames a layer looks back, itself included
+    window: Annotated[int, Range(2)] = 16  # frames a layer looks back, itself included
     dropout: Share = 0.05
 
     def __post_init__(self) -> None:
