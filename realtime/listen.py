@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .body.frames import State
 from .wire import Activation, MeshInfo, Meta, Pose, Received, Status, Subscriber
 
 BARS = 12
@@ -58,7 +59,8 @@ class Seen:
 
     def strongest_groups(self, count: int) -> list[tuple[str, float]]:
         """Names and mean activations of the muscle groups, strongest first; empty while nobody is seen."""
-        if self.meta is None or self.group_mean is None or np.isnan(self.group_mean).any():
+        is_stale = self.state == State.LOST.value  # a lost pose comes before the activations of its frame
+        if is_stale or self.meta is None or self.group_mean is None or np.isnan(self.group_mean).any():
             return []
         order = np.argsort(self.group_mean)[::-1][:count]
         return [(self.meta.groups[i], float(self.group_mean[i])) for i in order]

@@ -14,6 +14,7 @@ from .view import crop_to_body, draw_body, draw_muscles, side_by_side
 from .world import focal_px
 
 SUFFIXES = (".png", ".jpg")
+LEAST_PX = 64  # below which nobody can be made out
 
 
 def run(args) -> int:
@@ -21,11 +22,15 @@ def run(args) -> int:
 
     Raises:
         OutputError: a suffix we do not know, or a folder that cannot be written.
-        InputError: the source ends before that moment.
+        InputError: the source ends before that moment, or a moment or size that cannot be.
     """
     out: Path = args.out
     if out.suffix not in SUFFIXES:
         raise OutputError(f"{out.name}: pictures are written as {' or '.join(SUFFIXES)}")
+    if args.at < 0:
+        raise InputError(f"--at is a moment of the video, 0 s or later, got {args.at:g}")
+    if args.size < LEAST_PX:
+        raise InputError(f"--size is {LEAST_PX} px or more, got {args.size:g}")
     engine = open_engine(args.model)
     with open_source(args.source) as source, open_front_end(landmarker=args.landmarker) as front_end:
         tracker = Tracker(front_end, engine, fov_deg=args.fov, pitch_deg=args.pitch, roll_deg=args.roll, height_m=args.height)
@@ -50,6 +55,9 @@ def run(args) -> int:
     )
     panel = draw_muscles(frame, (round(args.size * 0.75), args.size))
     write_picture(out, side_by_side(image, panel))
+    print(
+        f"wrote {out}: {source.name} at {picture.pts_s or 0:.2f} s, {'nobody is seen' if frame.state is State.LOST else frame.state.value}"
+    )
     return 0
 
 

@@ -120,7 +120,7 @@ class DatasetWriter:
             metadata, number = _metadata(shard), shard.stem.partition("-")[2]
             if not number.isdigit() or metadata.get(_FINGERPRINT_KEY, b"").decode() != self.fingerprint:
                 raise OutputError(
-                    f"{shard} was made by another version or with other settings; remove {self.folder} or give another --out"
+                    f"{shard} was made by another version or with other settings: give another --out, or move {self.folder} away"
                 )
             rows[int(number)] = json.loads(metadata[_INDEX_KEY])
         return rows

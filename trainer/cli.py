@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from realtime.body.errors import BioHumanError
+from realtime.body.needs import need
 
 EXAMPLES = """examples:
   biohuman-train teacher --data ~/biohuman-data --out runs/teacher
@@ -163,6 +164,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     try:
+        need(("torch", "onnx", "onnxscript", "pyarrow", "tensorboard"), "train")
         return args.run_command(args)
     except BioHumanError as error:  # anything else is a bug and keeps its traceback
         print(f"biohuman-train: {error}", file=sys.stderr)

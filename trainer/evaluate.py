@@ -311,8 +311,10 @@ def open_model(model: str, held_out: Sequence[str] = ()) -> tuple[str, OnnxStude
         student = OnnxStudent(path)
         check_held_out(path, json.loads(student.metadata.get("training", "{}")), held_out)
         return path.name, student
-    if path.suffix == ".onnx":
-        raise InputError(f"{path} is not there: write one with `biohuman-train export RUN --out {path}`")
+    if not path.exists():
+        raise InputError(
+            f"{path} is not there: name a run folder, or a file that `biohuman-train export RUN --out FILE` writes"
+        )
     net, about = load_run(path, held_out=held_out)
     assert isinstance(net, Student | Teacher)
     kind = "teacher" if isinstance(net, Teacher) else "distilled student" if about["teacher_sha256"] else "label-only student"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import torch.nn as nn
@@ -224,9 +224,9 @@ def _claim(folder: Path, about: dict) -> None:
         write_json(folder / RUN_JSON, about)
         return
     there, this = (_what_is_learnt(x) for x in (read_run_json(folder), json.loads(json.dumps(about))))
-    differs = [key for key in this if this[key] != there.get(key)]
+    differs = [name for key in this for name in _differences(key, this[key], there.get(key))]
     if differs:
-        raise InputError(f"{folder} holds another run ({', '.join(differs)} differ): choose another --out or remove it")
+        raise InputError(f"{folder} holds another run ({', '.join(differs)}): choose another --out, or move that away")
 
 
 def _open_board(folder: Path, done: int) -> SummaryWriter:
@@ -239,6 +239,13 @@ def _open_board(folder: Path, done: int) -> SummaryWriter:
         return SummaryWriter(str(folder / "tensorboard"), purge_step=done)
     except OSError as error:
         raise OutputError(f"{folder / 'tensorboard'} cannot be made: {error.strerror}; remove what is there") from None
+
+
+def _differences(name: str, this: Any, there: Any) -> list[str]:
+    """What is other in a run's folder, by the names of the choices."""
+    if isinstance(this, dict) and isinstance(there, dict):
+        return [text for key in this for text in _differences(f"{name}.{key}", this[key], there.get(key))]
+    return [] if this == there else [f"{name} {there}, not {this}"]
 
 
 def _what_is_learnt(about: dict) -> dict:

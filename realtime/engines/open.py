@@ -47,6 +47,10 @@ def find_model(model: Path | str | None) -> Path:
     path = DEFAULT_MODEL if model is None else Path(model)
     if path.suffix in (".plan", ".engine", ".trt"):
         raise ModelError(f"{path} is a compiled engine: name the .onnx file; its engine is found in the cache, nowhere else")
+    if path.is_dir():
+        raise ModelError(
+            f"{path} is a folder: name an .onnx file, which `biohuman-train export {path} --out FILE` writes of a run"
+        )
     if not path.is_file():
         if model is None:
             raise ModelError(f"this installation has no trained model ({path} is missing): name one with --model FILE.onnx")

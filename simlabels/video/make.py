@@ -65,6 +65,8 @@ def make_video(
         OutputError: `out` holds something else or cannot be written.
     """
     filming = filming or Filming()
+    if out.resolve() == labels.resolve():
+        raise InputError(f"{out} holds the labels: give --out another folder")
     chosen = _choose(list_label_clips(labels), clips, splits)
     plan = plan_takes(chosen, frames=frames, views=views, seed=seed, seconds=seconds)
     bodies = (bodies or bodies_path()).absolute()

@@ -257,6 +257,8 @@ def test_listen_draws_state_and_strongest_groups():
     assert "tracking" in screen.getvalue()
     assert strongest in screen.getvalue()
     assert seen.strongest_groups(1)[0][0] == strongest
+    seen.state = "lost"  # a pose has told so, the activations of its frame are still to come
+    assert seen.strongest_groups(1) == []
 
 
 def test_listen_to_nothing_ends_in_time_with_exit_code_1(capsys):

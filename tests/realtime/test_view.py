@@ -54,6 +54,12 @@ def test_snapshot_says_what_is_wrong(tmp_path, capsys, out, says):
     assert not (tmp_path / out).exists()
 
 
+@pytest.mark.parametrize(("option", "says"), [("--at=-1", "0 s or later, got -1"), ("--size=5", "64 px or more, got 5")])
+def test_snapshot_of_what_cannot_be(tmp_path, capsys, option, says):
+    assert main(["snapshot", str(tmp_path / "none.mp4"), "--out", str(tmp_path / "x.png"), option]) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_the_crop_holds_the_body_and_stays_inside_the_picture():
     rows, columns = np.mgrid[0:480, 0:640]
     picture = np.stack([rows // 2, columns // 3, rows * 0], -1).astype(np.uint8)  # pixels that know their place

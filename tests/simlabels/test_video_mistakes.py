@@ -49,6 +49,13 @@ def test_what_cannot_be_filmed_is_told_before_bodies_are_made(labels, more, says
     assert not (tmp_path / "o").exists()
 
 
+def test_the_labels_are_no_place_for_their_films(dataset, capsys):
+    before = files_of(dataset)
+    assert cli.main(["video", str(dataset), "--out", str(dataset)]) == 2
+    assert "holds the labels: give --out another folder" in capsys.readouterr().err
+    assert files_of(dataset) == before
+
+
 @pytest.mark.parametrize(
     "size", ["²00x200", "200x²00", "\u0666\u0664x64", "640x480x3", "x480", "640", "63x480", "640x4097", "1" * 5000 + "x64"]
 )

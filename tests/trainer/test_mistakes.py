@@ -27,7 +27,10 @@ from .conftest import SMALL, label_item, pair_item, write_world
         (["export", "{tmp}", "--out", "{tmp}/x.onnx"], "not a run"),
         (["export", "{runs}/teacher", "--out", "{tmp}/x.onnx"], "wanted a student"),
         (["distil", "--data", "{data}", "--out", "{tmp}/run", "--teacher", "{tmp}"], "not a run"),
-        (["teacher", "--data", "{data}", "--out", "{runs}/teacher", "--steps", "9"], "holds another run"),
+        (
+            ["teacher", "--data", "{data}", "--out", "{runs}/teacher", "--steps", "9"],
+            "holds another run (train.steps 4, not 9)",
+        ),
         (["evaluate", "{tmp}/none.onnx", "--data", "{data}"], "none.onnx is not there"),
         (
             ["evaluate", "{runs}/student", "--data", "{data}", "--held-out", "carl"],
@@ -163,6 +166,12 @@ def test_compiling_wants_a_compiler(data, tmp_path, monkeypatch, capsys):
     assert main([*command, "--set", "train.compile=true"]) == 2
     assert "wants a C++ compiler" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_package_is_a_sentence(monkeypatch, capsys):
+    monkeypatch.setattr("realtime.body.needs.find_spec", lambda name: None if name == "torch" else name)
+    assert main(["evaluate", "x.onnx"]) == 2
+    assert "torch is not installed; install it with `pip install 'biohuman-live[train]'`" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_told(data, tmp_path, monkeypatch, capsys):
