@@ -51,7 +51,8 @@ tracks, the empty prefix gives everything.
   what the picture shows: `joint_valid`, `activation_valid` and `doubts` tell what it does not show, which is a guess.
 - **Delivery.** Cameras and streams: a subscriber that does not keep up misses frames (gaps in `seq`), nobody waits for it;
   whatever was held up should drop frames by age (`t_capture_ns`). Files: every connected subscriber gets every frame; one that
-  takes nothing for 5 s is no longer waited for.
+  takes nothing for 5 s is no longer waited for. One that was there before the publisher connects within 0.1 s of its start, and may miss
+  the first frame or two.
 - **SMPL body.** Only with `--smpl-body FILE` there is `mesh/`, and betas are the person's; see `docs/smpl.md`. V and F are the number
   of vertices and faces of that file (SMPL: 6,890 and 13,776). Subscribe to `mesh/` for both the frames and what they are made of.
 - **Change.** Ignore fields and topics you do not know. New fields come with the same version; a removed or re-typed one raises it.

@@ -231,7 +231,7 @@ def test_a_wrong_choice_is_named(make, error, message):
 
 
 def test_piqp_that_is_not_installed_is_one_line(clip, monkeypatch):
-    monkeypatch.setattr("simlabels.needs.find_spec", lambda name: None if name == "piqp" else True)
+    monkeypatch.setattr("realtime.body.needs.find_spec", lambda name: None if name == "piqp" else True)
     with pytest.raises(BioHumanError, match="piqp is not installed; install it with"):
         solve(clip, solver="piqp")
 
