@@ -59,8 +59,8 @@ def chain_round(video: Path, front_end: FrontEnd, engine: Engine, samples: Sampl
     with ExitStack() as stack:
         tracker = Tracker(front_end, engine)
         # The subscriber first: its start must not meet the first frames.
-        placeholder = stack.enter_context(open_source(str(video)))
-        meta = describe(placeholder, tracker, session=time.time_ns() // 1000)
+        same_video = stack.enter_context(open_source(str(video)))
+        meta = describe(same_video, tracker, session=time.time_ns() // 1000)
         publisher = Publisher("tcp://127.0.0.1:*", meta)
         subscriber = stack.enter_context(counter(publisher.address))
         if not publisher.wait_for_topics({"pose/", "status"}, 30.0):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from realtime.body.errors import BioHumanError, InputError, OutputError
+from realtime.body.needs import need
 
 from .options import add_workers, cluster_of
 from .video.command import add_video
@@ -204,9 +205,9 @@ def add_verify(commands) -> None:
 
 
 def run_verify(args: argparse.Namespace) -> int:
-    from .needs import need
+    from .needs import SIMULATION
 
-    need()
+    need(SIMULATION, "labels")
     from .verify.command import run
 
     return run(args)
@@ -226,9 +227,7 @@ def add_inspect(commands) -> None:
 
 
 def run_inspect(args: argparse.Namespace) -> int:
-    from .needs import need
-
-    need(("pyarrow", "matplotlib"))
+    need(("pyarrow", "matplotlib"), "labels")
     from .inspect.command import run
 
     return run(args)
@@ -249,10 +248,10 @@ def add_plot(commands) -> None:
 
 
 def run_plot(args: argparse.Namespace) -> int:
-    from .needs import need
+    from .needs import SIMULATION
 
-    need()
-    need(("matplotlib",))
+    need(SIMULATION, "labels")
+    need(("matplotlib",), "labels")
     from .inspect.command import run_plot
 
     return run_plot(args)
@@ -275,20 +274,20 @@ def add_body(commands) -> None:
 
 
 def run_body(args: argparse.Namespace) -> int:
-    from .needs import need
+    from .needs import SIMULATION
 
-    need()
+    need(SIMULATION, "labels")
     if args.plot is not None:
-        need(("matplotlib",))
+        need(("matplotlib",), "labels")
     from .body_report.command import run
 
     return run(args)
 
 
 def run_make(args: argparse.Namespace) -> int:
-    from .needs import need
+    from .needs import SIMULATION
 
-    need()
+    need(SIMULATION, "labels")
     for name in ("jobs", "fps", "source_fps"):
         value = getattr(args, name)
         if value is not None and value <= 0:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.body.errors import BioHumanError
+from realtime.body.needs import how_to_install
 
 from .workers import WorkerLost, Workers
 
@@ -149,7 +150,7 @@ def _connect(address: str | None, cores: int):
     try:
         import ray
     except ImportError as error:
-        raise ClusterError("ray is not installed; install it with `pip install 'biohuman-live[labels,cluster]'`") from error
+        raise ClusterError(how_to_install("ray", "labels,cluster")) from error
     quiet = {"log_to_driver": False, "logging_level": "error"}
     try:
         if address is None:

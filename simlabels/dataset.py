@@ -24,8 +24,9 @@ from realtime.body.dataset import (
     SHARD_GLOB,
     Column,
 )
-from realtime.body.errors import BioHumanError, InputError, OutputError, ShapeError
+from realtime.body.errors import InputError, OutputError, ShapeError
 from realtime.body.files import write_whole
+from realtime.body.needs import need
 
 SHARD_ROWS = 4096
 _INDEX_KEY, _FINGERPRINT_KEY = b"biohuman.index", b"biohuman.fingerprint"
@@ -240,8 +241,7 @@ def _described(layout: Layout) -> dict:
 
 
 def _pyarrow():
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise BioHumanError("pyarrow is not installed; install it with `pip install 'biohuman-live[labels]'`") from error
+    need(("pyarrow",), "labels")
+    import pyarrow
+
     return pyarrow

@@ -270,10 +270,11 @@ def _solve_clip(tau, arm, length, speed, count, index, parameters, weight, keeps
 
 def _solve_clip_piqp(tau, arm, length, speed, count, index, parameters, weight, keeps, exponent):
     """As `_solve_clip`, frame by frame through the library; a frame without a solution has the lowest activations and -1 steps."""
-    from .needs import need
+    from realtime.body.needs import need
+
     from .oracle import solve_piqp
 
-    need(("piqp",))
+    need(("piqp",), "labels")
     assert exponent == 2, "a quadratic program"
     T, m, _ = arm.shape
     n = tau.shape[1]

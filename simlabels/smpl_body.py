@@ -11,12 +11,12 @@ import contextlib
 import io
 import tempfile
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from realtime.body.errors import BioHumanError, InputError, ModelError
+from realtime.body.errors import InputError, ModelError
+from realtime.body.needs import need
 from realtime.body.plain_npz import read_npz
 from realtime.body.rotations import from_axis_angle
 from realtime.body.skeleton import JOINT_COUNT, PARENTS
@@ -178,9 +178,7 @@ def smplx_model(arrays: dict[str, np.ndarray], betas: int):
     Raises:
         BioHumanError: smplx is not installed.
     """
-    for name in ("smplx", "torch"):
-        if find_spec(name) is None:
-            raise BioHumanError(f"{name} is not installed; install it with `pip install 'biohuman-live[body]'`")
+    need(("smplx", "torch"), "body")
     import smplx
     import torch
     from smplx.utils import Struct

@@ -23,7 +23,7 @@ def mean_rest_offsets_m(pairs: Path) -> np.ndarray:
     Raises:
         InputError: no such dataset, or no training takes.
     """
-    takes = read_index(pairs, PAIR_SCHEMA)
+    _, takes = read_index(pairs, PAIR_SCHEMA)
     train = takes["split"] == "train"
     if not train.any():
         raise InputError(f"{pairs} has no training takes to take the mean of")

@@ -10,4 +10,9 @@ def need(packages: Sequence[str], extra: str) -> None:
     """Raises BioHumanError naming the first of `packages` that is not installed, and the extra that has it."""
     for name in packages:
         if find_spec(name) is None:
-            raise BioHumanError(f"{name} is not installed; install it with `pip install 'biohuman-live[{extra}]'`")
+            raise BioHumanError(how_to_install(name, extra))
+
+
+def how_to_install(package: str, extra: str) -> str:
+    """What to tell somebody who lacks a package that an extra of ours has."""
+    return f"{package} is not installed; install it with `pip install -e '.[{extra}]'` in the folder of this program's source"

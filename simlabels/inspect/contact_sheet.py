@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime.body.errors import BioHumanError, InputError, ShapeError
+from realtime.body.needs import how_to_install
 
 SHEET_NAME, VIDEO_FOLDER, VIDEO_SUFFIX = "contact.jpg", "video", ".mp4"
 COLUMNS, TILE_PX, CAPTION_PX = 6, (240, 180), 16
@@ -29,7 +30,7 @@ def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> by
     try:
         from PIL import Image, ImageDraw, ImageFont, ImageOps
     except ImportError as error:
-        raise BioHumanError("pillow is not installed; install it with `pip install 'biohuman-live[labels]'`") from error
+        raise BioHumanError(how_to_install("pillow", "labels")) from error
     width, height = TILE_PX
     rows = -(-len(pictures) // COLUMNS)
     sheet = Image.new("RGB", (min(COLUMNS, len(pictures)) * width, rows * (height + CAPTION_PX)), "white")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from realtime.body.dataset import REJECT_REASONS
-from realtime.body.errors import BioHumanError
 from realtime.body.files import write_whole
+from realtime.body.needs import need
 
 from .course import GROUPS, Course
 from .histograms import Histograms
@@ -41,10 +41,9 @@ _STYLE: dict[Any, Any] = {
 @contextmanager
 def drawing():
     """matplotlib in our style, whatever the user's own is."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise BioHumanError("matplotlib is not installed; install it with `pip install 'biohuman-live[labels]'`") from error
+    need(("matplotlib",), "labels")
+    import matplotlib
+
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.body.errors import BioHumanError, InputError
+from realtime.body.errors import InputError
+from realtime.body.needs import need
 
 from .axes import UNITS_M, rotation_to_y_up, up_axis
 from .c3d_head import check_head
@@ -144,10 +145,9 @@ def _plate(force_N: np.ndarray, moment_Nm: np.ndarray, centre_m: np.ndarray) -> 
 
 
 def _opened(path: Path, *, plates: bool = False):
-    try:
-        import ezc3d
-    except ImportError:
-        raise BioHumanError("ezc3d is not installed; install it with `pip install 'biohuman-live[labels]'`") from None
+    need(("ezc3d",), "labels")
+    import ezc3d
+
     if not path.is_file():
         raise InputError(f"{path} is no file")
     announced = check_head(path)

@@ -19,8 +19,8 @@ import numpy as np
 
 from realtime.assets import cache_folder
 from realtime.body.errors import InputError, OutputError, ShapeError
+from realtime.body.needs import need
 
-from ..needs import need
 from .rig import HEADS, folded_weights
 from .thin import thinned
 

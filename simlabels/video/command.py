@@ -56,7 +56,7 @@ def add_video(commands) -> None:
 
 
 def run_video(args: argparse.Namespace) -> int:
-    from ..needs import need
+    from realtime.body.needs import need
 
     need(("moderngl", "scipy", "pyarrow"), "labels,video")
     from ..progress import ItemProgress

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from realtime.body.errors import BioHumanError
-
-from ..needs import need
+from realtime.body.needs import need
 
 #: Where textures are bound, by the name shaders have for them.
 TEXTURE_UNITS = {"noise": 0, "shadow": 1, "tiles": 2}

@@ -189,8 +189,8 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err.startswith(f"biohuman-labels: {tmp_path / 'model.pkl'} is a pickle")
     with pytest.raises(OutputError, match="cannot be written"):
         convert_smpl_body(model, tmp_path / "nowhere" / "body.npz")
-    monkeypatch.setattr(smpl_body, "find_spec", lambda name: None)
-    with pytest.raises(BioHumanError, match=r"smplx is not installed.*biohuman-live\[body\]"):
+    monkeypatch.setattr("realtime.body.needs.find_spec", lambda name: None)
+    with pytest.raises(BioHumanError, match=r"smplx is not installed.*pip install -e '\.\[body\]'"):
         convert_smpl_body(model, out)
 
 

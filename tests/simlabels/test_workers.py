@@ -165,9 +165,7 @@ def test_a_wrong_address_is_told_at_once(address, message):
 
 def test_a_missing_ray_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(
-        ClusterError, match=r"ray is not installed; install it with `pip install 'biohuman-live\[labels,cluster\]'`"
-    ):
+    with pytest.raises(ClusterError, match=r"ray is not installed; install it with `pip install -e '\.\[labels,cluster\]'`"):
         RayWorkers(do, given_up)
 
 

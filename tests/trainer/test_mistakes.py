@@ -171,7 +171,7 @@ def test_compiling_wants_a_compiler(data, tmp_path, monkeypatch, capsys):
 def test_a_missing_package_is_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr("realtime.body.needs.find_spec", lambda name: None if name == "torch" else name)
     assert main(["evaluate", "x.onnx"]) == 2
-    assert "torch is not installed; install it with `pip install 'biohuman-live[train]'`" in capsys.readouterr().err
+    assert "torch is not installed; install it with `pip install -e '.[train]'`" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_told(data, tmp_path, monkeypatch, capsys):

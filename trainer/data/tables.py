@@ -78,7 +78,7 @@ def read_dataset(folder: Path, schema: str, frame_columns: list[str]) -> tuple[d
     Raises:
         InputError: no such dataset, another schema, or no shards.
     """
-    info = read_info(folder, schema)
+    info, index = read_index(folder, schema)
     _, _, all_columns = _TABLES[schema]
     shards = sorted(folder.glob(SHARD_GLOB))
     if not shards:
@@ -86,18 +86,18 @@ def read_dataset(folder: Path, schema: str, frame_columns: list[str]) -> tuple[d
     wanted = {name: all_columns[name] for name in frame_columns}
     parts = [read_columns(shard, wanted) for shard in shards]
     frames = {name: np.concatenate([part[name] for part in parts]) for name in wanted}
-    return info, read_index(folder, schema), frames
+    return info, index, frames
 
 
-def read_index(folder: Path, schema: str) -> dict[str, np.ndarray]:
-    """The table of clips or takes.
+def read_index(folder: Path, schema: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """`dataset.json` of a dataset, and the table of clips or takes.
 
     Raises:
         InputError: no such dataset, or another schema.
     """
-    read_info(folder, schema)
+    info = read_info(folder, schema)
     name, columns, _ = _TABLES[schema]
-    return read_columns(folder / name, columns)
+    return info, read_columns(folder / name, columns)
 
 
 def runs(keys: np.ndarray) -> dict[str, slice]:
